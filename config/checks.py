@@ -1,0 +1,33 @@
+"""What is wrong with a deployment though each of its settings can be read. Each says what to type next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+
+def check_static_files_are_collected(**_kwargs: Any) -> Sequence[CheckMessage]:
+    if not settings.STATIC_ROOT or (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
+        return []
+    return [
+        Error(
+            "The files that browsers get have not been collected.",
+            hint="Type `manage.py collectstatic`, or set STATIC_ROOT to nothing to serve them from where they lie.",
+            id="strata.E001",
+        )
+    ]
+
+
+def check_debug_is_off_behind_a_proxy(**_kwargs: Any) -> Sequence[CheckMessage]:
+    """A debug page shows settings and variables to whoever causes an error; nobody but the developer may."""
+    if not settings.DEBUG or not settings.TRUSTED_PROXIES:
+        return []
+    return [
+        Error(
+            "DEBUG is on behind a proxy, where strangers would see its error pages.",
+            hint="Set DEBUG=off, or take TRUSTED_PROXIES away.",
+            id="strata.E002",
+        )
+    ]

@@ -1,0 +1,226 @@
+"""Django's settings, for every way to run Strata; what differs between two places comes from environment variables.
+
+Development has them in `.env.local`, which `./run` makes. Every variable is described in docs/settings.md.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from config.environment import Environment, read_variables
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+environment = Environment(read_variables(BASE_DIR / ".env.local"))
+
+# Who we are and who may ask
+
+SECRET_KEY = environment.secret_key("SECRET_KEY")
+SECRET_KEY_FALLBACKS = environment.secret_keys("SECRET_KEY_FALLBACKS")
+DEBUG = environment.boolean("DEBUG", default=False)
+HTTPS = environment.boolean("HTTPS", default=True)  # people come over HTTPS; off only where nobody else listens
+
+# Django's own check is open, because the domains of instances are rows, and an unknown host gets our own answer.
+ALLOWED_HOSTS = ["*"]
+ACCEPTED_HOSTS = environment.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
+
+SECURE_SSL_REDIRECT = environment.boolean("HTTPS_REDIRECT", default=HTTPS)
+SECURE_HSTS_SECONDS = environment.integer(
+    "HSTS_SECONDS", default=31_536_000 if HTTPS else 0, minimum=0, maximum=63_072_000
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_SUBDOMAINS", default=HTTPS)
+SECURE_HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=HTTPS)
+# config.proxies removes the header from everybody but a trusted proxy.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# Parts
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "axes",
+    "tenancy",
+    "access",
+    "events",
+    "features",
+    "clients",
+    "security",
+    "config.apps.ConfigConfig",
+]
+
+MIDDLEWARE = [
+    "config.proxies.TrustProxies",  # first: everything after it may believe REMOTE_ADDR and is_secure()
+    "config.logs.LogRequests",
+    "config.health.AnswerProbes",  # before redirects and hosts: a probe knows neither
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it replaces the answer to a sign-in that it locked out
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # an API never redirects a request with a body
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Data
+
+SQLITE_OPTIONS: dict[str, Any] = {
+    # A transaction takes the write lock when it begins and waits for it. Django's default takes it at the first write
+    # and fails at once when another process wrote in between: two of three concurrent transactions were lost.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    # Readers and one writer go on side by side with WAL. NORMAL may lose the last transactions when the power fails,
+    # never when the process does, and keeps the file sound in both cases; it saves an fsync per write.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+}
+
+
+def configure_database(database: dict[str, Any], pool_size: int) -> dict[str, Any]:
+    """Add to a database's address how to use it."""
+    options = database.get("OPTIONS", {})
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        # A relative file lies beside manage.py, wherever the command was typed.
+        return database | {"NAME": BASE_DIR / database["NAME"], "OPTIONS": SQLITE_OPTIONS | options}
+    options = {"connect_timeout": 5} | options
+    if pool_size:
+        # A pool, because a connection for each thread of each process would exhaust the server's.
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    return database | {"OPTIONS": options, "CONN_MAX_AGE": 0}
+
+
+DATABASES = {
+    "default": configure_database(
+        environment.database("DATABASE_URL", default="sqlite:///db.sqlite3"),
+        environment.integer("DATABASE_POOL_SIZE", default=20, minimum=0, maximum=1000),
+    )
+}
+
+# People
+
+AUTH_USER_MODEL = "tenancy.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it refuses before a password is tried
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+# A name and an address together, so that nobody can lock another out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_VERBOSE = False  # the access log has each request already
+AXES_ENABLE_ADMIN = False
+
+# APIs
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Strata",
+    "DESCRIPTION": "Feature settings at four levels, each inheriting from the one above.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    # The sidecar: no page of ours loads anything from elsewhere.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# Languages and time
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Files that browsers get. An empty STATIC_ROOT serves them from where they lie, with nothing to collect first.
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / static if (static := environment.text("STATIC_ROOT", default="staticfiles")) else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# Logs: one JSON object a line, on standard error
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": environment.log_level("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},  # the access log has what is below
+        "django.server": {"handlers": [], "propagate": False},  # as does runserver
+        "axes": {"level": "WARNING"},
+    },
+}
+
+environment.stop_if_wrong()
