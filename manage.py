@@ -9,7 +9,7 @@ from django.core.management import execute_from_command_line
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    # A command needs one connection; a pool would open more, and its threads would outlive the command.
+    # A command needs one connection; a pool would open more, and its threads would outlive it.
     os.environ.setdefault("DATABASE_POOL_SIZE", "0")
     execute_from_command_line(sys.argv)
 

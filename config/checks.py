@@ -1,4 +1,4 @@
-"""What is wrong with a deployment though each of its settings can be read. Each says what to type next."""
+"""What is wrong with a deployment though each of its settings can be read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ def check_static_files_are_collected(**_kwargs: Any) -> Sequence[CheckMessage]:
     return [
         Error(
             "The files that browsers get have not been collected.",
-            hint="Type `manage.py collectstatic`, or set STATIC_ROOT to nothing to serve them from where they lie.",
+            hint="Type `manage.py collectstatic`.",
             id="strata.E001",
         )
     ]
 
 
 def check_debug_is_off_behind_a_proxy(**_kwargs: Any) -> Sequence[CheckMessage]:
-    """A debug page shows settings and variables to whoever causes an error; nobody but the developer may."""
+    """A debug page shows variables to whoever causes an error: only the developer may."""
     if not settings.DEBUG or not settings.TRUSTED_PROXIES:
         return []
     return [

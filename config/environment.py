@@ -1,15 +1,15 @@
-"""Reads settings from environment variables, strictly, and collects a sentence for each that is wrong.
+"""Reads settings from environment variables, and collects a sentence for each that is wrong.
 
-django-environ takes any word but "true" and its like for False, and follows a value that begins with "$" to
-another variable. A misspelt switch must not turn a protection off, and a random key may begin with any character,
-so values are checked here before they are used.
+django-environ takes any word but "true" and its like for False, and follows a value that begins
+with "$" to another variable. But a misspelt switch must not turn a protection off, and a random key
+may begin with any character, so all but the address of the database is parsed here.
 """
 
 import ipaddress
-import logging
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -26,7 +26,10 @@ HOW_TO_MAKE_A_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(50))
 
 
 class Environment:
-    """The settings as text, with one method for each kind of value; `errors` has a sentence for each wrong one."""
+    """The settings as text, with a method for each kind of value.
+
+    `errors` has a sentence for each wrong one.
+    """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
@@ -66,7 +69,7 @@ class Environment:
             for host in hosts:
                 if not HOST_PATTERN.fullmatch(host):
                     raise ValueError(
-                        f"{host!r} is no host; write names without scheme and port, parted by commas "
+                        f"{host!r} is no host; write names without scheme and port, by commas "
                         "(strata.example.com, .example.com for every name below it)"
                     )
             return hosts
@@ -88,15 +91,16 @@ class Environment:
                 return [ipaddress.ip_network(part) for part in split(text)]
             except ValueError as error:
                 raise ValueError(
-                    f"{error}; write addresses or networks, parted by commas (10.0.0.5, 10.1.0.0/16, fd00::/8)"
+                    f"{error}; write addresses or networks, parted by commas "
+                    "(10.0.0.5, 10.1.0.0/16, fd00::/8)"
                 ) from None
 
         return self._read(name, parse, [])
 
     def secret_key(self, name: str) -> str:
-        """Return the key; there is none by default, since a key that everybody knows protects nothing."""
+        """Return the key. It has no default: a key that everybody knows protects nothing."""
         if not self.variables.get(name, ""):
-            self.errors.append(f"{name} is missing: write a secret of its own, made with {HOW_TO_MAKE_A_KEY}.")
+            self.errors.append(f"{name} is missing: write a secret, made with {HOW_TO_MAKE_A_KEY}.")
             return ""
         return self._read(name, check_key, "")
 
@@ -119,7 +123,7 @@ class Environment:
     def stop_if_wrong(self) -> None:
         """Leave the program with the sentences on standard error, when there are any."""
         if self.errors:
-            # SystemExit rather than ImproperlyConfigured: the servers and Django print a traceback for the latter.
+            # Not ImproperlyConfigured, for which the servers and Django print a traceback.
             raise SystemExit("\n".join(["Strata cannot start.", *self.errors]))
 
 
@@ -129,15 +133,19 @@ def split(text: str) -> list[str]:
 
 def check_key(key: str) -> str:
     """Return the key, or refuse one that can be guessed. The message never holds the key."""
-    if len(key) < KEY_MIN_LENGTH or len(set(key)) < 5 or key.startswith("django-insecure-"):  # noqa: PLR2004
+    if len(key) < KEY_MIN_LENGTH or len(set(key)) < 5 or key.startswith("django-insecure-"):
         raise ValueError(
-            f"it can be guessed; write at least {KEY_MIN_LENGTH} random characters, made with {HOW_TO_MAKE_A_KEY}"
+            f"it can be guessed; write at least {KEY_MIN_LENGTH} random characters, "
+            f"made with {HOW_TO_MAKE_A_KEY}"
         )
     return key
 
 
 def parse_database_url(url: str) -> dict[str, Any]:
-    """Return Django's description of a SQLite or PostgreSQL database. A message never holds the URL: it may hold a password."""
+    """Return Django's description of a SQLite or PostgreSQL database.
+
+    A message never holds the URL, which may hold a password.
+    """
     advice = "write sqlite:///db.sqlite3 or postgres://user:password@host:5432/name"
     scheme = url.partition("://")[0]
     if scheme not in {"sqlite", "postgres", "postgresql"}:
@@ -147,14 +155,16 @@ def parse_database_url(url: str) -> dict[str, Any]:
             _ = urlsplit(url).port  # refuses what is no number, or too large
         database: dict[str, Any] = environ.Env.db_url_config(url)
     except (ValueError, KeyError):
-        raise ValueError(f"it cannot be read; {advice} (%-encode special characters of the password)") from None
+        raise ValueError(
+            f"it cannot be read; {advice} (%-encode special characters of the password)"
+        ) from None
     if database["NAME"] in {"", ":memory:"}:
         raise ValueError(f"it names no database; {advice}")
     return database
 
 
-def read_variables(file: os.PathLike[str]) -> dict[str, str]:
+def read_variables(file: Path) -> dict[str, str]:
     """Return the process's environment, over what `file` says, if it exists."""
-    logging.getLogger("environ").setLevel(logging.ERROR)  # it warns about the file that only development has
-    environ.Env.read_env(os.fspath(file))
+    if file.exists():
+        environ.Env.read_env(file)
     return dict(os.environ)

@@ -1,7 +1,7 @@
 """What a supervisor asks: is the process up, and may it get requests?
 
-A middleware and no views, because a probe names the machine by address and over plain HTTP: it must be answered
-before a host is refused or redirected.
+A middleware and no views, because a probe asks by address and over plain HTTP: it must be answered
+before a host is refused or a request redirected.
 """
 
 import logging
@@ -27,12 +27,14 @@ class AnswerProbes:
 
 
 def answer_readiness() -> JsonResponse:
-    """Answer 200 when the database answers and has every migration, else 503 with the reason, never with its details."""
+    """Answer 200 when the database answers and has every migration, else 503 with the reason."""
     try:
         unapplied = count_unapplied_migrations()
     except DatabaseError:
         logger.exception("the database does not answer")
-        return JsonResponse({"status": "unavailable", "reason": "the database does not answer"}, status=503)
+        return JsonResponse(
+            {"status": "unavailable", "reason": "the database does not answer"}, status=503
+        )
     if unapplied:
         reason = f"{unapplied} migrations are not applied"
         return JsonResponse({"status": "unavailable", "reason": reason}, status=503)
@@ -46,7 +48,9 @@ def count_unapplied_migrations() -> int:
     """
     fresh = connection.copy()
     if fresh.vendor == "postgresql":
-        options = {name: value for name, value in fresh.settings_dict["OPTIONS"].items() if name != "pool"}
+        options = {
+            name: value for name, value in fresh.settings_dict["OPTIONS"].items() if name != "pool"
+        }
         fresh.settings_dict["OPTIONS"] = options | {"connect_timeout": 2}
     try:
         executor = MigrationExecutor(fresh)

@@ -20,7 +20,7 @@ REQUEST_FIELDS = ("method", "path", "status", "duration_ms")
 
 class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line of JSON. Only known fields go in, so that nobody logs a whole request by accident."""
+        """Return one line of JSON, of known fields only: nobody logs a whole request unmeant."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -29,14 +29,16 @@ class JsonFormatter(logging.Formatter):
         }
         if current := request_id.get():
             line["request_id"] = current
-        line |= {field: getattr(record, field) for field in REQUEST_FIELDS if hasattr(record, field)}
+        line |= {
+            field: getattr(record, field) for field in REQUEST_FIELDS if hasattr(record, field)
+        }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class LogRequests:
-    """Give each request an id and write one line for it: the path without the query, which may hold secrets."""
+    """Give each request an id and a line: without the query, which may hold secrets."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

