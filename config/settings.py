@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "config.proxies.TrustProxies",  # first: what follows believes REMOTE_ADDR and is_secure()
     "config.logs.LogRequests",
     "config.health.AnswerProbes",  # before redirects and hosts: a probe knows neither
+    "config.hosts.RefuseUnknownHosts",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -138,9 +139,11 @@ DATABASES = {
 # People
 
 AUTH_USER_MODEL = "tenancy.User"
+# Names are unique within an instance; our backend knows which one a sign-in is about.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it refuses before a password is tried
-    "django.contrib.auth.backends.ModelBackend",
+    "access.backends.InstanceBackend",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -172,8 +175,9 @@ AXES_ENABLE_ADMIN = False
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["access.parsers.StrictJsonParser"],
+    # Bearer first: its WWW-Authenticate is what makes a refusal a 401.
+    "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

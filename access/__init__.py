@@ -1,0 +1,1 @@
+"""Who may: roles, memberships, bearer tokens and the one policy that every surface asks."""

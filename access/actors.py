@@ -1,0 +1,68 @@
+"""Who is acting: the one object that the policy is asked about and that the history names."""
+
+import getpass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from access.models import Membership
+from access.permissions import ALL_ACTIONS, Grant, Permissions, Resource, Role, permissions
+from events.services import Author
+from tenancy.levels import Level
+from tenancy.models import Instance, User
+
+SUPERUSER = Grant(permissions(Resource, *ALL_ACTIONS), Level.SYSTEM, 1)
+
+
+@dataclass(frozen=True)
+class Actor(Author):
+    """A user or an API client with what it was granted.
+
+    ``user`` is None for an API client; ``instance`` is the one that an API client is bound to, None
+    for a user. ``impersonator`` is who acts in the user's name.
+    """
+
+    grants: tuple[Grant, ...] = ()
+    user: User | None = None
+    instance: Instance | None = None
+    impersonator: Author | None = None
+
+    def limited_to(self, names: Permissions) -> "Actor":
+        """Return the actor with these permissions at most."""
+        return replace(
+            self,
+            grants=tuple(
+                replace(grant, permissions=grant.permissions & names) for grant in self.grants
+            ),
+        )
+
+
+def author_of(user: User) -> Author:
+    """Return how the history names a user."""
+    return Author("user", user.public_id, str(user))
+
+
+def shell_author(name: str = "") -> Author:
+    """Return how the history names who runs a command: by default the operating system's user."""
+    name = name or getpass.getuser()
+    return Author("operator", name, name)
+
+
+def actor_for(
+    user: User, held: Iterable[tuple[str, int | None, int | None]] | None = None
+) -> Actor:
+    """Return the actor that a user is.
+
+    ``held`` are the user's memberships as (role, instance key, organization key) where the caller
+    has read them already; otherwise one query reads them.
+    """
+    if held is None:
+        held = Membership.objects.filter(user=user).values_list(
+            "role", "instance_id", "organization_id"
+        )
+    grants = [
+        Grant(Role(role).permissions, Role(role).level, organization or instance or 1)
+        for role, instance, organization in held
+    ]
+    if user.is_superuser:
+        grants.append(SUPERUSER)
+    return Actor("user", user.public_id, str(user), tuple(grants), user)

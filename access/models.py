@@ -1,0 +1,101 @@
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from access.permissions import Role
+from tenancy.levels import Level
+from tenancy.models import Instance, Organization, Owner, System, User
+
+ROLE_CHOICES = [(role.value, role.value) for role in Role]
+
+
+def _roles_at(level: Level) -> list[str]:
+    return [role.value for role in Role if role.level is level]
+
+
+class Membership(models.Model):
+    """A role that a user holds on the system, on an instance or on an organization."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=40, choices=ROLE_CHOICES)
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="memberships", null=True, blank=True
+    )
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="memberships", null=True, blank=True
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role"],
+                condition=Q(instance=None, organization=None),
+                name="membership_system_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role", "instance"],
+                condition=Q(organization=None),
+                name="membership_instance_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role", "organization"],
+                condition=Q(instance=None),
+                name="membership_organization_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=_roles_at(Level.SYSTEM), instance=None, organization=None)
+                | Q(
+                    role__in=_roles_at(Level.INSTANCE),
+                    instance__isnull=False,
+                    organization=None,
+                )
+                | Q(
+                    role__in=_roles_at(Level.ORGANIZATION),
+                    instance=None,
+                    organization__isnull=False,
+                ),
+                name="membership_role_fits_owner",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} on {self.owner}"
+
+    @property
+    def owner(self) -> Owner:
+        """The owner on which the role is held."""
+        return self.organization or self.instance or System()
+
+
+class AccessToken(models.Model):
+    """A bearer token of a user or of an API client. Only its digest is kept."""
+
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token, hexadecimal
+    prefix = models.CharField(_("begins with"), max_length=20)
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens", null=True, blank=True)
+    client = models.ForeignKey(
+        "clients.ApiClient", models.CASCADE, related_name="tokens", null=True, blank=True
+    )
+    permissions = models.JSONField(_("permissions"), null=True)  # names; null: all of the holder's
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"))
+    last_used_at = models.DateTimeField(_("last used"), null=True)
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, client=None) | Q(user=None, client__isnull=False),
+                name="token_of_user_or_client",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"

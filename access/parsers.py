@@ -1,0 +1,68 @@
+"""Reading request bodies: JSON whatever the Content-Type says, strictly, and not without end."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+
+MAX_BODY = 1024 * 1024  # bytes
+
+
+class BodyTooLarge(APIException):
+    """A body of more than MAX_BODY bytes."""
+
+    status_code = 413
+    default_detail = f"the body is larger than {MAX_BODY} bytes"
+
+
+class StrictJsonParser(BaseParser):
+    """One JSON object in UTF-8. A key that comes twice is an error; no body at all is ``{}``."""
+
+    media_type = "*/*"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return the object. BodyTooLarge or ParseError, which says what is wrong."""
+        return parse_json_object(stream.read(MAX_BODY + 1))
+
+
+def parse_json_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds. BodyTooLarge or ParseError."""
+    if len(raw) > MAX_BODY:
+        raise BodyTooLarge
+    if not raw.strip():
+        return {}
+    try:
+        body = json.loads(
+            raw.decode("utf-8-sig"),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError:
+        raise ParseError("the body is not UTF-8") from None
+    except RecursionError:
+        raise ParseError("the body is nested too deeply") from None
+    except ValueError as error:
+        raise ParseError(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise ParseError("the body must be a JSON object")
+    return body
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise ParseError(f'the key "{key}" comes twice in one object')
+        members[key] = value
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,0 +1,152 @@
+"""Changing who may: roles held and bearer tokens."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from access.models import AccessToken, Membership
+from access.permissions import Role
+from events.services import Author, Entry, Origin, StreamKey, append
+from tenancy.identifiers import random_text
+from tenancy.levels import Level
+from tenancy.models import Owner, User
+
+TOKEN_START = "strata_"  # noqa: S105  # what makes a leaked token recognisable, not a secret
+TOKEN_RANDOM_LENGTH = 40
+TOKEN_SHOWN_LENGTH = len(TOKEN_START) + 6
+DEFAULT_LIFETIME = timedelta(days=90)
+MAXIMUM_LIFETIME = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A new token: the only moment at which its text is known."""
+
+    text: str
+    row: AccessToken
+
+
+def digest_of(secret: str) -> str:
+    """Return the SHA-256 of a random secret in hexadecimal, the only form that is stored.
+
+    The secret is long and random, so one fast hash is enough: there is nothing to guess.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def issue_token(
+    user: User,
+    *,
+    actor: Author,
+    origin: Origin,
+    lifetime: timedelta = DEFAULT_LIFETIME,
+    permissions: Iterable[str] | None = None,
+    description: str = "",
+) -> IssuedToken:
+    """Make a bearer token for a user. ValidationError for a lifetime outside 0 to 365 days."""
+    if not timedelta(0) < lifetime <= MAXIMUM_LIFETIME:
+        raise ValidationError({"expires_in_days": _("must be from 1 to 365")})
+    text = TOKEN_START + random_text(TOKEN_RANDOM_LENGTH)
+    with transaction.atomic():
+        row = AccessToken.objects.create(
+            digest=digest_of(text),
+            prefix=text[:TOKEN_SHOWN_LENGTH],
+            user=user,
+            permissions=sorted(permissions) if permissions is not None else None,
+            description=description,
+            expires_at=timezone.now() + lifetime,
+        )
+        _record_token(row, "tokens.issued", actor, origin, after=_described(row))
+    return IssuedToken(text, row)
+
+
+def revoke_token(token: AccessToken, *, actor: Author, origin: Origin) -> None:
+    """End a token at once."""
+    with transaction.atomic():
+        _record_token(token, "tokens.revoked", actor, origin, before=_described(token))
+        token.delete()
+
+
+def grant_role(
+    user: User, role: Role, owner: Owner, *, actor: Author, origin: Origin
+) -> Membership:
+    """Let a user hold a role on an owner; holding it already changes nothing.
+
+    ValidationError when the role does not belong on such an owner, or the owner is of another
+    instance than the user.
+    """
+    _check_role_fits(user, role, owner)
+    with transaction.atomic():
+        membership, is_new = Membership.objects.get_or_create(
+            user=user, role=role.value, **_held_on(owner)
+        )
+        if is_new:
+            entry = Entry("roles.granted", role.value, after=owner.reference)
+            append(StreamKey.of(user, "roles"), [entry], actor=actor, origin=origin)
+    return membership
+
+
+def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> None:
+    """Take a role away."""
+    with transaction.atomic():
+        entry = Entry("roles.revoked", membership.role, before=membership.owner.reference)
+        append(StreamKey.of(membership.user, "roles"), [entry], actor=actor, origin=origin)
+        membership.delete()
+
+
+def note_token_use(token: AccessToken, now: datetime) -> None:
+    """Remember when a token was last used, with a write at most once a minute."""
+    if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
+        AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)
+
+
+def _check_role_fits(user: User, role: Role, owner: Owner) -> None:
+    if owner.level is not role.level:
+        raise ValidationError(
+            {
+                "role": _("%(role)s is held on the %(level)s level")
+                % {"role": role.value, "level": role.level.label}
+            }
+        )
+    foreign = user.instance_or_none is not None and owner.instance_or_none != user.instance_or_none
+    if foreign and owner.level is not Level.SYSTEM:
+        raise ValidationError({"owner": _("the user belongs to another instance")})
+
+
+def _held_on(owner: Owner) -> dict[str, Any]:
+    return {
+        "instance": owner if owner.level is Level.INSTANCE else None,
+        "organization": owner if owner.level is Level.ORGANIZATION else None,
+    }
+
+
+def _described(token: AccessToken) -> dict[str, object]:
+    """What the history keeps of a token; never the token or its digest."""
+    return {
+        "description": token.description,
+        "expires": token.expires_at.isoformat(),
+        "permissions": token.permissions,
+    }
+
+
+def _record_token(
+    token: AccessToken,
+    event_type: str,
+    actor: Author,
+    origin: Origin,
+    *,
+    before: object = None,
+    after: object = None,
+) -> None:
+    holder: Any = token.user or token.client
+    instance = holder.instance
+    key = StreamKey("token", instance.public_id if instance else "", holder.public_id)
+    entry = Entry(event_type, token.prefix, before=before, after=after)
+    append(key, [entry], actor=actor, origin=origin)

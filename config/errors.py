@@ -1,0 +1,181 @@
+"""The one table from exception to gRPC code to HTTP status, and the error body of the APIs."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from access.parsers import BodyTooLarge
+from config.logs import request_id
+from events.services import Conflict, PreconditionFailed
+from features.definitions import UnknownFeature
+from features.planning import Locked
+
+log = logging.getLogger("strata.errors")
+
+API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/")
+TYPE_PREFIX = "type.googleapis.com/"
+MISSING_PERMISSION_ID = "AUTH-5mWD2"
+
+
+class Code(IntEnum):
+    """The gRPC status codes in use (https://grpc.io/docs/guides/status-codes/)."""
+
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What an exception says to the outside. ``id`` is the reference's error id, where it has one.
+
+    ``violations`` are pairs of a field, spelt as in the request, and what is wrong with it.
+    """
+
+    code: Code
+    status: int
+    message: str
+    id: str = ""
+    violations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def full_message(self) -> str:
+        """The message with the id, as the reference writes both."""
+        return f"{self.message} ({self.id})" if self.id else self.message
+
+
+STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (
+    # The first class that fits counts: subclasses stand before their bases.
+    (BodyTooLarge, Code.INVALID_ARGUMENT, 413),
+    (drf.ParseError, Code.INVALID_ARGUMENT, 400),
+    (UnknownFeature, Code.INVALID_ARGUMENT, 400),
+    (ObjectDoesNotExist, Code.NOT_FOUND, 404),
+    (Http404, Code.NOT_FOUND, 404),
+    (drf.NotFound, Code.NOT_FOUND, 404),
+    (drf.Throttled, Code.RESOURCE_EXHAUSTED, 429),
+    (Locked, Code.FAILED_PRECONDITION, 400),
+    (PreconditionFailed, Code.ABORTED, 412),
+    (Conflict, Code.ABORTED, 409),
+    (drf.MethodNotAllowed, Code.UNIMPLEMENTED, 405),
+    (drf.APIException, Code.INVALID_ARGUMENT, 400),
+)
+
+
+def describe(error: Exception) -> Problem:
+    """Return what an exception says to the outside; nothing internal is ever in it."""
+    match error:
+        case ValidationError():
+            return _describe_validation(error)
+        case drf.NotAuthenticated():
+            return Problem(Code.UNAUTHENTICATED, 401, "auth header missing")
+        case drf.AuthenticationFailed():
+            error_id = str(error.get_codes())
+            return Problem(
+                Code.UNAUTHENTICATED, 401, str(error.detail), error_id if "-" in error_id else ""
+            )
+        case PermissionDenied() | drf.PermissionDenied():
+            message = str(error) or "no permission"
+            return Problem(Code.PERMISSION_DENIED, 403, message, MISSING_PERMISSION_ID)
+        case OperationalError() | InterfaceError():
+            log.error("the database is away", exc_info=error)
+            return Problem(Code.UNAVAILABLE, 503, "the database is not available; try again")
+    for kind, code, status in STATUSES:
+        if isinstance(error, kind):
+            return Problem(code, status, str(error) or kind.__name__)
+    log.error("unexpected error", exc_info=error)
+    return Problem(Code.INTERNAL, 500, f"internal error; request id {request_id.get()}")
+
+
+def render(problem: Problem) -> dict[str, Any]:
+    """Return the error body of the JSON APIs."""
+    details: list[dict[str, Any]] = []
+    if problem.id:
+        details.append(
+            {
+                "@type": f"{TYPE_PREFIX}zitadel.v1.ErrorDetail",
+                "id": problem.id,
+                "message": problem.message,
+            }
+        )
+    if problem.violations:
+        violations = [
+            {"field": field, "description": description}
+            for field, description in problem.violations
+        ]
+        details.append(
+            {"@type": f"{TYPE_PREFIX}google.rpc.BadRequest", "fieldViolations": violations}
+        )
+    body = {"code": int(problem.code), "message": problem.full_message}
+    return body | ({"details": details} if details else {})
+
+
+def exception_handler(error: Exception, _context: Mapping[str, Any]) -> Response:
+    """Turn any exception of a REST view into the documented error body."""
+    problem = describe(error)
+    return Response(render(problem), status=problem.status, headers=dict(_headers(error)))
+
+
+def respond(error: Exception) -> JsonResponse:
+    """Return the documented error body outside of the REST views."""
+    problem = describe(error)
+    return JsonResponse(render(problem), status=problem.status)
+
+
+def is_api_path(path: str) -> bool:
+    """Whether errors under this path are JSON."""
+    return path.startswith(API_PREFIXES)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an unknown path: JSON under the APIs, a page elsewhere."""
+    if is_api_path(request.path):
+        return respond(drf.NotFound("unknown path"))
+    from django.views.defaults import page_not_found
+
+    return page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an error outside of the REST views: JSON under the APIs, a page elsewhere."""
+    if is_api_path(request.path):
+        problem = Problem(Code.INTERNAL, 500, f"internal error; request id {request_id.get()}")
+        return JsonResponse(render(problem), status=problem.status)
+    from django.views.defaults import server_error as server_error_page
+
+    return server_error_page(request)
+
+
+def _describe_validation(error: ValidationError) -> Problem:
+    if not hasattr(error, "error_dict"):
+        code = getattr(error, "code", None) or ""
+        return Problem(
+            Code.INVALID_ARGUMENT, 400, " ".join(error.messages), code if "-" in code else ""
+        )
+    violations = tuple(
+        (field, message) for field, messages in error.message_dict.items() for message in messages
+    )
+    message = "; ".join(f"{field}: {description}" for field, description in violations)
+    return Problem(Code.INVALID_ARGUMENT, 400, message, violations=violations)
+
+
+def _headers(error: Exception) -> Iterator[tuple[str, str]]:
+    if auth_header := getattr(error, "auth_header", None):
+        yield "WWW-Authenticate", auth_header
+    if (wait := getattr(error, "wait", None)) is not None:
+        yield "Retry-After", str(int(wait) + 1)

@@ -1,0 +1,1 @@
+"""What happened: one append-only stream of events for each owner."""

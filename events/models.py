@@ -1,0 +1,85 @@
+from typing import NoReturn
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Surface(models.TextChoices):
+    """Where a change came in."""
+
+    ADMIN = "admin", _("admin")
+    API = "api", _("API")
+    RPC = "rpc", _("RPC")
+    COMMAND = "command", _("command")
+
+
+class Stream(models.Model):
+    """The counter of one owner's events. Its row is locked while a change is written.
+
+    A stream is found by text, not by foreign key, so that it outlives its owner: the sequence goes
+    on where it stood if the same id comes back. ``kind`` is a level's name for an owner's features,
+    or what else has a history of its own: ``security``, ``client``, ``definition``, ``roles``,
+    ``token``.
+    """
+
+    kind = models.CharField(max_length=20)
+    instance = models.CharField(max_length=200, blank=True)  # its public id; "" above instances
+    owner = models.CharField(max_length=200)
+    sequence = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(null=True)  # of the first event; null before it
+    changed_at = models.DateTimeField(null=True)  # of the last event; null before it
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "instance", "owner"], name="stream_unique")
+        ]
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.instance, self.owner) if part)
+
+
+class Event(models.Model):
+    """One recorded change. Rows are only ever added, by events.services.append."""
+
+    stream = models.ForeignKey(Stream, models.PROTECT, related_name="events")
+    sequence = models.BigIntegerField()
+    type = models.CharField(_("type"), max_length=40)
+    subject = models.CharField(_("subject"), max_length=200, blank=True)  # a feature's key, …
+    before = models.JSONField(_("before"), null=True, encoder=DjangoJSONEncoder)  # NULL: not set
+    after = models.JSONField(_("after"), null=True, encoder=DjangoJSONEncoder)
+    locked_before = models.BooleanField(default=False)
+    locked_after = models.BooleanField(default=False)
+    actor_type = models.CharField(max_length=20)
+    actor_id = models.CharField(max_length=200)
+    actor_name = models.CharField(_("who"), max_length=200)
+    behalf_type = models.CharField(max_length=20, blank=True)  # the impersonator, if any
+    behalf_id = models.CharField(max_length=200, blank=True)
+    behalf_name = models.CharField(_("impersonated by"), max_length=200, blank=True)
+    surface = models.CharField(_("surface"), max_length=20, choices=Surface.choices)
+    reason = models.TextField(_("reason"), blank=True)
+    run = models.UUIDField(_("run"), null=True)
+    request_id = models.CharField(max_length=40, blank=True)
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    created_at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "sequence"], name="event_sequence_unique")
+        ]
+        indexes = [
+            models.Index(fields=["subject", "-id"], name="event_subject"),
+            models.Index(
+                fields=["run", "-id"], name="event_run", condition=models.Q(run__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject} #{self.sequence}".replace("  ", " ")
+
+    def delete(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Refuse: the history is append-only."""
+        raise TypeError("events are never deleted")

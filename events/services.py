@@ -1,0 +1,182 @@
+"""Appending to the history, and reading where a stream stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from events.models import Event, Stream, Surface
+from tenancy.models import Owner
+
+ACTOR_NAME_LENGTH = 200
+
+
+class Conflict(Exception):
+    """A concurrent change won; nothing was written. Trying again may succeed."""
+
+
+class PreconditionFailed(Conflict):
+    """The owner has moved on from the sequence that the caller named; nothing was written."""
+
+
+class StreamMoved(Exception):
+    """The stream stands elsewhere than expected. Raised inside a transaction, which must end."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who is named in the history: a type (user, client, operator), an id and a name."""
+
+    type: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The circumstances of a change: where it came in and why.
+
+    ``run`` binds the events of one bulk action; ``on_behalf_of`` is the impersonator, where the
+    actor is somebody impersonated.
+    """
+
+    surface: Surface
+    reason: str = ""
+    run: UUID | None = None
+    request_id: str = ""
+    address: str = ""
+    on_behalf_of: Author | None = None
+
+
+@dataclass(frozen=True)
+class StreamKey:
+    """The texts by which a stream is found."""
+
+    kind: str
+    instance: str
+    owner: str
+
+    @classmethod
+    def of(cls, owner: Owner, kind: str = "") -> "StreamKey":
+        """The key of an owner's features, or of another kind of history of the same owner."""
+        instance = owner.instance_or_none
+        instance_id = instance.public_id if instance else ""
+        return cls(kind or owner.level.label, instance_id, owner.public_id)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change to be recorded; None for ``before`` or ``after`` means that nothing was set."""
+
+    type: str
+    subject: str = ""
+    before: Any = None
+    after: Any = None
+    locked_before: bool = False
+    locked_after: bool = False
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a stream stands: its sequence, and the times of its last and its first event."""
+
+    sequence: int = 0
+    changed_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+def append(
+    key: StreamKey,
+    entries: Sequence[Entry],
+    *,
+    actor: Author,
+    origin: Origin,
+    expected: int | None = None,
+) -> Position:
+    """Record the entries in order, within the caller's transaction; return the new position.
+
+    The stream stays locked until that transaction ends, so writers of one owner queue and no
+    sequence has a gap. With ``expected``, the stream must still stand there: else StreamMoved.
+    """
+    now = timezone.now()
+    stream_id, position = _advance(key, len(entries), now)
+    first = position.sequence - len(entries) + 1
+    if expected is not None and first != expected + 1:
+        raise StreamMoved(f"{key} stands at {first - 1}, not at {expected}")
+    behalf = origin.on_behalf_of
+    Event.objects.bulk_create(
+        Event(
+            stream_id=stream_id,
+            sequence=first + offset,
+            type=entry.type,
+            subject=entry.subject,
+            before=entry.before,
+            after=entry.after,
+            locked_before=entry.locked_before,
+            locked_after=entry.locked_after,
+            actor_type=actor.type,
+            actor_id=actor.id,
+            actor_name=actor.name[:ACTOR_NAME_LENGTH],
+            behalf_type=behalf.type if behalf else "",
+            behalf_id=behalf.id if behalf else "",
+            behalf_name=behalf.name[:ACTOR_NAME_LENGTH] if behalf else "",
+            surface=origin.surface,
+            reason=origin.reason,
+            run=origin.run,
+            request_id=origin.request_id,
+            address=origin.address,
+            created_at=now,
+        )
+        for offset, entry in enumerate(entries)
+    )
+    return position
+
+
+def lock_stream(key: StreamKey) -> Position:
+    """Lock the stream until the caller's transaction ends, making it if need be."""
+    return _advance(key, 0, None)[1]
+
+
+def read_position(key: StreamKey) -> Position:
+    """Return where a stream stands; one that does not exist yet stands at 0."""
+    stream = Stream.objects.filter(kind=key.kind, instance=key.instance, owner=key.owner).first()
+    if stream is None:
+        return Position()
+    return Position(stream.sequence, stream.changed_at, stream.created_at)
+
+
+def as_datetime(raw: datetime | str | None) -> datetime | None:
+    """Return a time read by a plain cursor; SQLite gives its text in UTC, or one without a zone."""
+    moment = parse_datetime(raw) if isinstance(raw, str) else raw
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+def _advance(key: StreamKey, count: int, now: datetime | None) -> tuple[int, Position]:
+    """Make or lock the stream and move it on by ``count``, in one statement on both databases."""
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("a stream is only locked in a transaction")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO events_stream (kind, instance, owner, sequence, created_at, changed_at)
+            VALUES (%s, %s, %s, %s, %s, %s)
+            ON CONFLICT (kind, instance, owner) DO UPDATE SET
+                sequence = events_stream.sequence + excluded.sequence,
+                created_at = COALESCE(events_stream.created_at, excluded.created_at),
+                changed_at = COALESCE(excluded.changed_at, events_stream.changed_at)
+            RETURNING id, sequence, created_at, changed_at
+            """,
+            [key.kind, key.instance, key.owner, count, *[_adapt(now)] * 2],
+        )
+        stream_id, sequence, created_at, changed_at = cursor.fetchone()
+    return stream_id, Position(sequence, as_datetime(changed_at), as_datetime(created_at))
+
+
+def _adapt(moment: datetime | None) -> Any:
+    """Give a time the form in which Django stores it, for a plain cursor."""
+    return connection.ops.adapt_datetimefield_value(moment) if moment else None

@@ -1,0 +1,1 @@
+"""Feature definitions, their overrides at four levels, and what follows from both."""

@@ -1,0 +1,69 @@
+"""An explanation in words and as a document, for the commands, the admin and the APIs."""
+
+import json
+from typing import Any
+
+from features.serializers import SOURCES, render_time
+from features.services import ExplainedLevel, Explanation
+from tenancy.levels import Level
+
+
+def value_text(value: Any) -> str:
+    """Return a value as people write it: on and off for booleans, JSON for the rest."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def owner_text(level: ExplainedLevel) -> str:
+    """Name the owner of a level, such as ``instance acme``."""
+    if level.owner is None:
+        return "the default"
+    return str(level.owner) if level.level is Level.SYSTEM else f"{level.level.label} {level.owner}"
+
+
+def explanation_sentence(explanation: Explanation) -> str:
+    """Return the answer to "why?" in one sentence."""
+    value = value_text(explanation.effective.value).capitalize()
+    winner = next(level for level in explanation.levels if level.is_winner)
+    if winner.owner is None:
+        enabled = explanation.definition.rules.enabled
+        why = "nobody set it and this is its default" if enabled else "the feature is disabled"
+        return f"{value}, because {why}."
+    when = f" on {winner.changed_at:%-d %B %Y}" if winner.changed_at else ""
+    lock = " and locked it" if explanation.effective.locked_by else ""
+    return f"{value}, because the {owner_text(winner)} set it{when}{lock}."
+
+
+def explanation_lines(explanation: Explanation) -> list[str]:
+    """Return a line for each level, the winner marked, and the sentence."""
+    lines = [
+        f"{'→' if level.is_winner else ' '} {owner_text(level):<30} "
+        f"{value_text(level.value) if level.override else 'inherits'}"
+        f"{' (locked)' if level.override and level.override.locked else ''}"
+        for level in explanation.levels
+    ]
+    return [*lines, explanation_sentence(explanation)]
+
+
+def explanation_document(explanation: Explanation) -> dict[str, Any]:
+    """Return the explanation as JSON holds it: a null value inherits."""
+    return {
+        "owner": explanation.owner.reference,
+        "feature": explanation.definition.key,
+        "value": explanation.effective.value,
+        "source": SOURCES[explanation.effective.source],
+        "explanation": explanation_sentence(explanation),
+        "levels": [
+            {
+                "level": level.level.label,
+                "owner": level.owner.reference if level.owner else None,
+                "set": level.override is not None,
+                "value": level.value,
+                "locked": bool(level.override and level.override.locked),
+                "winner": level.is_winner,
+                "changed": render_time(level.changed_at) if level.changed_at else None,
+            }
+            for level in explanation.levels
+        ],
+    }

@@ -1,0 +1,118 @@
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from features.kinds import KINDS
+from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.models import Instance, Organization, System, User
+
+
+class Stage(models.TextChoices):
+    """How far a feature has come."""
+
+    EXPERIMENTAL = "experimental", _("experimental")
+    STABLE = "stable", _("stable")
+    DEPRECATED = "deprecated", _("deprecated")
+    RETIRED = "retired", _("retired")
+
+
+def all_levels() -> list[int]:
+    """Return the numbers of all four levels, the default of ``Feature.levels``."""
+    return [level.value for level in OWNED_LEVELS]
+
+
+class Feature(models.Model):
+    """A definition: what may be set, of which kind, where, and what holds when nobody sets it.
+
+    features.definitions compiles the rows to what the rest of the code works with.
+    """
+
+    key = models.CharField(_("key"), max_length=100, unique=True)
+    json_name = models.CharField(max_length=100, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=200)
+    description = models.TextField(_("what it does"), blank=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=[(name, name) for name in KINDS])
+    options = models.JSONField(_("options of the kind"), default=dict, blank=True)
+    default = models.JSONField(_("default"))
+    levels = models.JSONField(_("levels where it may be set"), default=all_levels)
+    stage = models.CharField(
+        _("stage"), max_length=20, choices=Stage.choices, default=Stage.EXPERIMENTAL
+    )
+    enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("Disabled, it has its default for everybody.")
+    )
+    builtin = models.BooleanField(_("built-in"), default=False, editable=False)
+    position = models.PositiveIntegerField(default=1000, editable=False)
+    expires_on = models.DateField(
+        _("to be removed by"), null=True, blank=True, help_text=_("A reminder; nothing happens.")
+    )
+    archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("feature")
+        verbose_name_plural = _("features")
+        ordering = ("position", "key")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class OverrideRow(models.Model):
+    """A value set for a feature at an owner. No row means: inherit.
+
+    One narrow table for each level, so that the database itself refuses an override of an owner or
+    a feature that does not exist, and a second one for the same pair.
+    """
+
+    level: ClassVar[Level]
+
+    feature = models.ForeignKey(Feature, models.PROTECT, related_name="+")
+    value = models.JSONField(_("value"))
+    locked = models.BooleanField(_("locked"), default=False)
+    changed_at = models.DateTimeField(_("changed"))
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "feature"], name="%(class)s_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature_id} at {self.level.label} level"
+
+
+class SystemOverride(OverrideRow):
+    """What the system sets."""
+
+    level = Level.SYSTEM
+    owner = models.ForeignKey(System, models.CASCADE, related_name="overrides")
+
+
+class InstanceOverride(OverrideRow):
+    """What an instance sets."""
+
+    level = Level.INSTANCE
+    owner = models.ForeignKey(Instance, models.CASCADE, related_name="overrides")
+
+
+class OrganizationOverride(OverrideRow):
+    """What an organization sets."""
+
+    level = Level.ORGANIZATION
+    owner = models.ForeignKey(Organization, models.CASCADE, related_name="overrides")
+
+
+class UserOverride(OverrideRow):
+    """What a user's own settings are."""
+
+    level = Level.USER
+    owner = models.ForeignKey(User, models.CASCADE, related_name="overrides")
+
+
+OVERRIDES: dict[Level, type[OverrideRow]] = {
+    model.level: model
+    for model in (SystemOverride, InstanceOverride, OrganizationOverride, UserOverride)
+}

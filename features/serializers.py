@@ -1,0 +1,131 @@
+"""The feature API's JSON: bodies to change sets, services' answers to bodies."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from features.definitions import Definition, Definitions, UnknownFeature
+from features.kinds import InvalidValue, camel_case
+from features.planning import INHERIT, ChangeSet, Details, misplaced_message
+from features.resolution import Effective
+from features.services import FeatureValues, IfMatch
+from tenancy.levels import Level
+
+SOURCES = {
+    Level.DEFAULT: "SOURCE_UNSPECIFIED",
+    Level.SYSTEM: "SOURCE_SYSTEM",
+    Level.INSTANCE: "SOURCE_INSTANCE",
+    Level.ORGANIZATION: "SOURCE_ORGANIZATION",
+    Level.USER: "SOURCE_USER",
+}
+TRUE_TEXTS, FALSE_TEXTS = {"1", "t", "true"}, {"0", "f", "false", ""}
+SEQUENCE_TAG = re.compile(r'"(0|[1-9][0-9]{0,18})"')
+ENTITY_TAG = re.compile(r'\s*(?:(?P<tag>(?:W/)?"[^"]*")|(?P<bad>[^",][^,]*))?\s*(?:,|$)')
+
+
+def parse_change_set(body: Mapping[str, Any], definitions: Definitions, level: Level) -> ChangeSet:
+    """Turn a PUT body into a change set. ValidationError names every bad field as it was spelt.
+
+    Fields are written in lowerCamelCase or in snake_case; null means to inherit.
+    """
+    changes: dict[str, Any] = {}
+    problems: dict[str, list[str]] = {}
+    spelled: dict[str, str] = {}
+    for field, raw in body.items():
+        try:
+            definition = definitions.get(field)
+        except UnknownFeature as error:
+            problems[field] = [str(error)]
+            continue
+        if definition.key in spelled:
+            problems[field] = [f'is the same feature as "{spelled[definition.key]}"']
+        elif not definition.may_be_set_at(level):
+            problems[field] = [misplaced_message(definition, level)]
+        else:
+            try:
+                changes[definition.key] = parse_value(definition, raw)
+            except InvalidValue as error:
+                for path, reason in error.problems:
+                    problems.setdefault(field + path, []).append(reason)
+        spelled.setdefault(definition.key, field)
+    if problems:
+        raise ValidationError(problems)
+    return changes
+
+
+def parse_value(definition: Definition, raw: Any) -> Any:
+    """Return the checked value, or INHERIT for null. A retired feature's value is not looked at."""
+    if raw is None or definition.is_retired:
+        return INHERIT
+    return definition.kind.parse(raw)
+
+
+def parse_flag(text: str) -> bool | None:
+    """Return the boolean that a query parameter means, or None when it means none."""
+    folded = text.lower()
+    if folded in TRUE_TEXTS:
+        return True
+    return False if folded in FALSE_TEXTS else None
+
+
+def parse_if_match(header: str | None) -> IfMatch | None:
+    """Return the condition of an If-Match header; None without one.
+
+    Weak tags, malformed tags and other tags than sequences are conditions that never hold.
+    """
+    if header is None:
+        return None
+    if header.strip() == "*":
+        return IfMatch(any_event=True)
+    tags = map(SEQUENCE_TAG.fullmatch, split_tags(header))
+    return IfMatch(frozenset(int(tag[1]) for tag in tags if tag))
+
+
+def split_tags(header: str) -> list[str]:
+    """Return the entity tags of a list as they stand there (RFC 9110, 8.8.3)."""
+    return [found["tag"] for found in ENTITY_TAG.finditer(header) if found["tag"]]
+
+
+def render_details(details: Details, *, with_creation: bool = False) -> dict[str, str]:
+    """Return the ``details`` object; only the first version of the API has a creationDate."""
+    position = details.position
+    rendered = {"sequence": str(position.sequence)}
+    if with_creation and position.created_at:
+        rendered["creationDate"] = render_time(position.created_at)
+    if position.changed_at:
+        rendered["changeDate"] = render_time(position.changed_at)
+    return rendered | {"resourceOwner": details.resource_owner}
+
+
+def render_time(moment: datetime) -> str:
+    """Return a time as RFC 3339 in UTC with milliseconds and ``Z``."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def render_features(features: FeatureValues) -> dict[str, Any]:
+    """Return the body of a GET answer: details, then every feature with value and source."""
+    body: dict[str, Any] = {"details": render_details(features.details)}
+    for feature in features.values:
+        body[feature.definition.json_name] = render_value(feature.definition, feature.effective)
+    return body
+
+
+def render_value(definition: Definition, effective: Effective) -> dict[str, Any]:
+    """Return a feature's value under the name that its kind of answer uses, and the source."""
+    if definition.answer_name:
+        members = {definition.answer_name: effective.value}
+    else:
+        members = {camel_case(name): value for name, value in effective.value.items()}
+    return members | {"source": SOURCES[effective.source]}
+
+
+def hash_tag(body: Mapping[str, Any]) -> str:
+    """Return the entity tag of an inherited view: a hash over all that the answer says."""
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False)
+    return f'"h{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

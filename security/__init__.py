@@ -1,0 +1,1 @@
+"""The security settings of an instance, and everything that follows from them."""

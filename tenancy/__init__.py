@@ -1,0 +1,1 @@
+"""Who exists: the system, its instances, their organizations and users."""

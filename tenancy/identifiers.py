@@ -1,0 +1,35 @@
+"""The texts that name things: public ids, request ids, client ids and secrets."""
+
+import secrets
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+READABLE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: read aloud without doubt
+PUBLIC_ID_MAX_LENGTH = 200
+
+
+def random_text(length: int) -> str:
+    """Return ``length`` random characters of READABLE_ALPHABET from a cryptographic source."""
+    return "".join(secrets.choice(READABLE_ALPHABET) for _ in range(length))
+
+
+def generate_public_id() -> str:
+    """Return a random public id of 18 decimal digits that does not begin with a zero."""
+    return str(secrets.randbelow(9 * 10**17) + 10**17)
+
+
+def validate_public_id(value: str) -> None:
+    """Refuse a public id that is not 1 to 200 characters without control characters.
+
+    Lone surrogates are refused with them: no database stores them.
+    """
+    if not 1 <= len(value) <= PUBLIC_ID_MAX_LENGTH:
+        raise ValidationError(
+            _("must have 1 to %(max)d characters"),
+            code="length",
+            params={"max": PUBLIC_ID_MAX_LENGTH},
+        )
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise ValidationError(_("must not contain control characters"), code="control_characters")

@@ -1,0 +1,63 @@
+"""The cast of the tests, made through the services, and short ways to act."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from access.permissions import Role
+from access.services import grant_role, issue_token
+from events.models import Surface
+from events.services import Author, Origin
+from tenancy.models import Instance, Organization, System, User
+from tenancy.services import create_instance, create_organization, create_user
+
+TESTER = Author("operator", "tester", "tester")
+ORIGIN = Origin(surface=Surface.COMMAND)
+BY: dict[str, Any] = {"actor": TESTER, "origin": ORIGIN}
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who plays: alice owns acme, bob is in acme, carol in globex, root may everything."""
+
+    instance: Instance
+    acme: Organization
+    globex: Organization
+    alice: User
+    bob: User
+    carol: User
+    root: User
+
+
+def make_cast(domain: str = "testserver") -> Cast:
+    """Make one instance with its cast."""
+    instance = create_instance("Main", public_id="main", domains=[domain])
+    acme = create_organization(instance, "Acme", public_id="acme")
+    globex = create_organization(instance, "Globex", public_id="globex")
+    alice = create_user(acme, "alice", public_id="alice")
+    grant_role(alice, Role.ORG_OWNER, acme, **BY)
+    return Cast(
+        instance,
+        acme,
+        globex,
+        alice,
+        create_user(acme, "bob", public_id="bob"),
+        create_user(globex, "carol", public_id="carol"),
+        User.objects.create_superuser("root", public_id="root"),
+    )
+
+
+def make_holder(role: Role, owner, username: str = "") -> User:
+    """Make a user (of the first organization there is) who holds a role on an owner."""
+    username = username or role.value.lower()
+    if owner == System():
+        user = User.objects.create_user(username, public_id=username)
+    else:
+        organization = owner if isinstance(owner, Organization) else owner.organizations.first()
+        user = create_user(organization, username, public_id=username)
+    grant_role(user, role, owner, **BY)
+    return user
+
+
+def token_for(user: User, **options) -> str:
+    """Return the text of a new bearer token of a user."""
+    return issue_token(user, **BY, **options).text
