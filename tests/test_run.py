@@ -1,0 +1,208 @@
+"""./run itself, in a copy of this work tree that shares the installed packages."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from config.settings import BASE_DIR
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Return a copy of what git knows or would add, as a fresh clone would have it."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listing.stdout.split("\0")):
+        if (BASE_DIR / name).exists():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(BASE_DIR / name, tmp_path / name)
+    return tmp_path
+
+
+def make_environment(**variables: str) -> dict[str, str]:
+    """Return the environment of a shell that knows nothing of the tests."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "STRATA_VENV": sys.prefix,
+        **variables,
+    }
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, folder / "run", *arguments],
+        env=make_environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(process: subprocess.Popen[str], port: int, path: str) -> tuple[int, bytes]:
+    """Return the status and body of a server that is starting, or no status when it ended."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            try:
+                connection.request("GET", path)
+                response = connection.getresponse()
+                return response.status, response.read()
+            except OSError:
+                time.sleep(0.1)
+    return 0, b"null"
+
+
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [([], "PORT"), (["grpc"], "GRPC_PORT")],
+)
+def test_run__fresh_copy__serves_until_it_is_told_to_stop(copy, command, variable):
+    port = find_free_port()
+    process = subprocess.Popen(
+        [sys.executable, copy / "run", *command],
+        env=make_environment(**{variable: str(port)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        status, body = wait_for(process, port, "/readyz")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+
+    assert (status, json.loads(body)) == (200, {"status": "ok"}), output
+    assert (copy / ".env.local").stat().st_mode & 0o777 == 0o600
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_run_manage__first_use__prints_the_command_alone_on_stdout(copy):
+    result = run(copy, "manage", "shell", "-v", "0", "-c", "print('hello')")
+
+    assert (result.returncode, result.stdout) == (0, "hello\n"), result.stderr
+    assert (copy / "db.sqlite3").exists()
+
+
+def test_run_manage__failing_command__passes_its_exit_code_on(copy):
+    result = run(copy, "manage", "shell", "-v", "0", "-c", "raise SystemExit(7)")
+
+    assert result.returncode == 7, result.stderr
+
+
+def test_run_manage__relative_path__is_relative_to_the_caller(copy, tmp_path_factory):
+    caller = tmp_path_factory.mktemp("caller")
+    (caller / "script.txt").write_text("text")
+    command = ["manage", "shell", "-v", "0", "-c", "print(open('script.txt').read())"]
+
+    result = subprocess.run(
+        [sys.executable, copy / "run", *command],
+        cwd=caller,
+        env=make_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.stdout == "text\n", result.stderr
+
+
+def test_run__second_start__keeps_the_key(copy):
+    run(copy, "manage", "check")
+    first = (copy / ".env.local").read_text()
+
+    run(copy, "manage", "check")
+
+    assert (copy / ".env.local").read_text() == first
+
+
+def test_run__key_in_the_environment__writes_no_settings(copy):
+    result = run(copy, "manage", "check", SECRET_KEY="x" * 10 + "0123456789" * 5)
+
+    assert result.returncode == 0, result.stderr
+    assert not (copy / ".env.local").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "sentence"),
+    [
+        (["serve-it"], {}, "There is no `./run serve-it`; `./run --help` says what there is."),
+        (["check", "x"], {}, "`./run check` takes no arguments; `./run --help` says what"),
+        ([], {"PORT": "http"}, "PORT is wrong: write a port, a number from 1 to 65535."),
+        (["grpc"], {"GRPC_PORT": "70000"}, "GRPC_PORT is wrong: write a port, a number"),
+        (["test", "--on", "oracle"], {}, "Tests run on sqlite or postgresql, not on oracle."),
+    ],
+)
+def test_run__wrong_arguments__says_so_in_a_sentence(arguments, variables, sentence):
+    result = run(BASE_DIR, *arguments, **variables)
+
+    assert result.returncode == 2
+    assert result.stderr.startswith(sentence)
+    assert result.stdout == ""
+
+
+def test_run__port_in_use__says_so():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run(BASE_DIR, PORT=str(taken.getsockname()[1]))
+
+    assert result.returncode == 2
+    assert "PORT chooses another" in result.stderr
+
+
+def test_run_help__lists_every_command():
+    result = run(BASE_DIR, "--help")
+
+    assert result.returncode == 0
+    for command in ("grpc", "manage", "test", "check", "bench"):
+        assert f"./run {command}" in result.stdout
+
+
+def test_run__two_at_once__install_once(tmp_path):
+    for name in ("run", "manage.py"):
+        shutil.copy(BASE_DIR / name, tmp_path / name)
+    (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / "manage.py").write_text("print('done')")
+    command = [sys.executable, tmp_path / "run", "manage"]
+    environment = make_environment(STRATA_VENV=str(tmp_path / "venv"))
+
+    processes = [
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=60) for process in processes]
+
+    assert [out for out, _ in answers] == ["done\n", "done\n"]
+    assert "".join(err for _, err in answers).count("Installing requirements.txt") == 1
