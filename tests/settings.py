@@ -1,17 +1,23 @@
 """The settings of the tests: a production server's, whatever this machine's environment says."""
 
+import atexit
 import os
 import tempfile
 from pathlib import Path
 
-# It lives as long as this process; each of xdist's processes has its own.
-_folder = tempfile.TemporaryDirectory(prefix="strata-tests-")
+# Named for this process: several run at once, and each of xdist's processes loads this, too.
+_file = Path(tempfile.gettempdir()) / f"strata-tests-{os.getpid()}.sqlite3"
 
-_sqlite_url = f"sqlite:///{_folder.name}/strata.sqlite3"
+
+@atexit.register
+def _remove_files() -> None:
+    for path in _file.parent.glob(f"{_file.stem}*"):
+        path.unlink(missing_ok=True)
+
 
 os.environ |= {
     "SECRET_KEY": "a key of the tests, which protects nothing, of 50 or more characters",
-    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or _sqlite_url,
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_file}",
     # The tests' threads share connections and drop databases, which a pool would hold open.
     "DATABASE_POOL_SIZE": "0",
     "DEBUG": "off",
@@ -29,7 +35,7 @@ from config.settings import DATABASES  # noqa: E402
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file: in-memory databases fail with threads, and other processes could not open them.
-    DATABASES["default"]["TEST"] = {"NAME": str(Path(_folder.name) / "test.sqlite3")}
+    DATABASES["default"]["TEST"] = {"NAME": str(_file.with_stem(f"{_file.stem}-test"))}
 
 # The others are slow by design.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
