@@ -4,6 +4,7 @@ Arguments go to pytest; `--on sqlite` or `--on postgresql`, or STRATA_TEST_DATAB
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,12 +31,10 @@ def main(arguments: list[str]) -> int:
             for name, process in running.items():
                 print(f"\nTests on {name}\n", flush=True)
                 codes[name] = show_until_ended(process, outputs[name])
-                text = outputs[name].read_text(errors="replace")
-                closings[name] = text.rstrip().rpartition("\n")[2].strip("= ")
+                closings[name] = find_closing_line(outputs[name])
         finally:
             for process in running.values():
-                process.terminate()
-                process.wait()
+                end(process)
     # A selection may hold nothing but tests that run once; nothing at all is a mistake.
     if set(codes.values()) != {NO_TESTS_COLLECTED}:
         codes = {name: 0 if code == NO_TESTS_COLLECTED else code for name, code in codes.items()}
@@ -71,6 +70,7 @@ def start_tests(database: str, arguments: list[str], output: Path) -> subprocess
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C would end the browsers before the tests
         )
 
 
@@ -85,6 +85,25 @@ def show_until_ended(process: subprocess.Popen[bytes], output: Path) -> int:
             if code is not None:
                 return code
             time.sleep(0.1)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that has not ended, and let it clean up."""
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def find_closing_line(output: Path) -> str:
+    """Return pytest's last line, which other processes' output may follow."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", output.read_text(errors="replace"))  # without colours
+    closings: list[str] = re.findall(
+        r"^(?:=+ )?([0-9]+ .+ in [0-9.]+s.*?)(?: =+)?$", text, re.MULTILINE
+    )
+    return closings[-1] if closings else "ended early"
 
 
 if __name__ == "__main__":

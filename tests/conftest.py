@@ -2,12 +2,18 @@
 
 import os
 import shutil
+import signal
 from typing import Any
 
 import pytest
 from django.db import connection
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end the tests as Ctrl-C does, which tears the fixtures down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

