@@ -109,6 +109,14 @@ def test_run_manage__first_use__prints_the_command_alone_on_stdout(copy):
     assert (copy / "db.sqlite3").exists()
 
 
+def test_run_manage_demo__twice__prints_one_document_each(copy):
+    first, second = (run(copy, "manage", "demo", "--json") for _ in range(2))
+
+    documents = [json.loads(result.stdout) for result in (first, second)]
+    assert documents[0]["users"] == documents[1]["users"]
+    assert documents[0]["tokens"]["iam_owner"] != documents[1]["tokens"]["iam_owner"]
+
+
 def test_run_manage__failing_command__passes_its_exit_code_on(copy):
     result = run(copy, "manage", "shell", "-v", "0", "-c", "raise SystemExit(7)")
 

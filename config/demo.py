@@ -1,0 +1,206 @@
+"""The example data: one instance, two organizations, a holder of every kind of role, secrets."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from access.models import Membership
+from access.permissions import Role
+from access.services import grant_role, issue_token, revoke_role, revoke_token
+from events.services import Author, Origin, StreamKey, lock_stream
+from features.planning import INHERIT, ChangeSet
+from features.services import overrides_of, set_features, unlock_feature
+from tenancy.identifiers import random_text
+from tenancy.levels import Level
+from tenancy.models import Instance, Organization, Owner, System, User
+from tenancy.services import create_instance, create_organization, create_user, set_domains
+
+DOMAIN = "localhost"
+DESCRIPTION = "demo"  # of the tokens: by it the next run finds and ends them
+PASSWORD_LENGTH = 20
+
+# Who there is: the organization they are in (None: an operator), and the role they hold, if any.
+USERS: dict[str, tuple[str | None, Role | None]] = {
+    "alice": ("acme", None),
+    "bob": ("acme", None),
+    "carol": ("globex", None),
+    "system_owner": (None, Role.SYSTEM_OWNER),
+    "iam_owner": ("acme", Role.IAM_OWNER),
+    "iam_owner_viewer": ("acme", Role.IAM_OWNER_VIEWER),
+    "org_owner": ("acme", Role.ORG_OWNER),
+    "org_owner_viewer": ("acme", Role.ORG_OWNER_VIEWER),
+    "login_client": ("acme", Role.IAM_LOGIN_CLIENT),
+    "no_role": ("acme", None),
+    "iam_admin_impersonator": ("acme", Role.IAM_ADMIN_IMPERSONATOR),
+    "impersonator": ("acme", Role.IAM_END_USER_IMPERSONATOR),
+}
+WITHOUT_TOKEN = {"alice", "bob", "carol"}
+
+# What a new demo has lived through: owner, change set, why. The README's walk needs
+# login_default_org to be set nowhere.
+STORY: tuple[tuple[str, ChangeSet, str], ...] = (
+    ("system", {"enable_relational_tables": True}, "Proved itself in the staging system"),
+    ("demo", {"enable_relational_tables": False}, "Not before the audit is over"),
+    ("demo", {"console_use_v2_user_api": True, "actions": True}, "Asked for by the support team"),
+    ("demo", {"debug_oidc_parent_error": True}, "Looking for the cause of failed sign-ins"),
+    ("demo", {"debug_oidc_parent_error": INHERIT}, "Found it: a wrong redirect URI"),
+    (
+        "globex",
+        {
+            "enable_relational_tables": True,
+            "improved_performance": ["IMPROVED_PERFORMANCE_PROJECT_GRANT"],
+        },
+        "Globex takes part in the pilot",
+    ),
+    ("carol", {"enable_relational_tables": False}, "Her reports must stay comparable in May"),
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The example data with the secrets that this run made: the only moment they are known."""
+
+    instance: Instance
+    organizations: dict[str, Organization]
+    users: dict[str, User]
+    admin: User
+    password: str
+    tokens: dict[str, str]
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what the command prints as JSON."""
+        return {
+            "instance": {"id": self.instance.public_id, "domain": DOMAIN},
+            "organizations": _public_ids(self.organizations),
+            "users": _public_ids(self.users),
+            "admin": {"username": self.admin.username, "password": self.password},
+            "tokens": self.tokens,
+            "clients": {},
+        }
+
+
+@transaction.atomic
+def make_demo(*, actor: Author, origin: Origin) -> Demo:
+    """Make the example data, or bring its people, roles and locks back to where they began.
+
+    Every run makes new secrets and ends those of earlier runs. Settings that somebody has changed
+    since stay. ValidationError when something that is not the demo's has one of its names.
+    """
+    by: dict[str, Any] = {"actor": actor, "origin": origin}
+    lock_stream(StreamKey.of(System()))  # so that two runs at once queue
+    instance, is_new = _have_instance()
+    organizations = {
+        name: instance.organizations.filter(public_id=name).first()
+        or create_organization(instance, name.capitalize(), public_id=name)
+        for name in ("acme", "globex")
+    }
+    users = {
+        name: _have_user(name, organizations[home] if home else None)
+        for name, (home, _role) in USERS.items()
+    }
+    for name, user in users.items():
+        _have_role(user, _held(USERS[name][1], instance, organizations), **by)
+    owners: dict[str, Owner] = {"demo": instance, **organizations, **users}
+    if Instance.objects.count() == 1:
+        owners["system"] = System()  # with other instances it is not the demo's to change
+    if is_new:
+        _tell_story(owners, actor, origin)
+    else:
+        _release_locks(owners.values(), **by)
+    admin = _have_user("admin", None)
+    password = random_text(PASSWORD_LENGTH)
+    admin.is_staff = admin.is_superuser = True
+    admin.set_password(password)
+    admin.save()
+    tokens = {name: _renew_token(user, **by) for name, user in _token_holders(users)}
+    return Demo(instance, organizations, users, admin, password, tokens)
+
+
+def _have_instance() -> tuple[Instance, bool]:
+    """Return the demo's instance and whether it is new; it answers under the demo's domain."""
+    instance = Instance.objects.filter(public_id="demo").first()
+    if instance is None:
+        return create_instance("Demo", public_id="demo", domains=[DOMAIN]), True
+    domains = set(instance.domains.values_list("domain", flat=True))
+    if DOMAIN not in domains:
+        set_domains(instance, domains | {DOMAIN})
+    return instance, False
+
+
+def _have_user(name: str, organization: Organization | None) -> User:
+    """Return the demo's user of that name, active and where it belongs."""
+    instance = organization.instance if organization else None
+    user = User.objects.filter(instance=instance, public_id=name).first()
+    if user is None and User.objects.filter(instance=instance, username=name).exists():
+        raise ValidationError({name: "somebody else has that name: rename that user first"})
+    if user is None and organization:
+        return create_user(organization, name, public_id=name, name=_readable(name))
+    if user is None:
+        return User.objects.create_user(name, public_id=name, name=_readable(name))
+    if not user.is_active or user.organization != organization:
+        user.is_active, user.organization = True, organization
+        user.save()
+    return user
+
+
+def _have_role(
+    user: User, held: tuple[Role, Owner] | None, *, actor: Author, origin: Origin
+) -> None:
+    """Let the user hold that role and no other."""
+    for membership in Membership.objects.filter(user=user).select_related(
+        "instance", "organization__instance", "user__instance"
+    ):
+        if held is None or (Role(membership.role), membership.owner) != held:
+            revoke_role(membership, actor=actor, origin=origin)
+    if held:
+        grant_role(user, *held, actor=actor, origin=origin)
+
+
+def _held(
+    role: Role | None, instance: Instance, organizations: dict[str, Organization]
+) -> tuple[Role, Owner] | None:
+    if role is None:
+        return None
+    owners: dict[Level, Owner] = {
+        Level.SYSTEM: System(),
+        Level.INSTANCE: instance,
+        Level.ORGANIZATION: organizations["acme"],
+    }
+    return role, owners[role.level]
+
+
+def _tell_story(owners: dict[str, Owner], actor: Author, origin: Origin) -> None:
+    for name, changes, reason in STORY:
+        if name in owners:
+            told = Origin(surface=origin.surface, run=origin.run, reason=reason)
+            set_features(owners[name], changes, actor=actor, origin=told)
+
+
+def _release_locks(owners: Iterable[Owner], *, actor: Author, origin: Origin) -> None:
+    for owner in owners:
+        for definition, stored in overrides_of(owner).items():
+            if stored.locked:
+                unlock_feature(owner, definition.key, actor=actor, origin=origin)
+
+
+def _token_holders(users: dict[str, User]) -> Iterator[tuple[str, User]]:
+    return ((name, user) for name, user in users.items() if name not in WITHOUT_TOKEN)
+
+
+def _renew_token(user: User, *, actor: Author, origin: Origin) -> str:
+    """End the tokens that earlier runs made for the user and return a new one."""
+    for token in user.tokens.filter(description=DESCRIPTION):
+        revoke_token(token, actor=actor, origin=origin)
+    return issue_token(user, actor=actor, origin=origin, description=DESCRIPTION).text
+
+
+def _readable(name: str) -> str:
+    words = name.split("_")
+    return " ".join([words[0].upper() if words[0] == "iam" else words[0].capitalize(), *words[1:]])
+
+
+def _public_ids(owners: dict[str, Any]) -> dict[str, str]:
+    return {name: owner.public_id for name, owner in owners.items()}
