@@ -32,7 +32,6 @@ from features.planning import (
 from features.resolution import Effective, Override, resolve
 from tenancy.levels import Level
 from tenancy.models import Owner
-from tenancy.revision import touch_revision
 
 
 class NothingSet(ObjectDoesNotExist):
@@ -264,8 +263,6 @@ def apply_plan(plan: OwnerPlan, *, actor: Author, origin: Origin) -> Details:
         written = {c.definition.id: c.after for c in plan.changes if c.after}
         removed = [c.definition.id for c in plan.changes if not c.after]
         write_overrides(owner, written, removed, position.changed_at or timezone.now())
-        if owner.level in {Level.SYSTEM, Level.INSTANCE}:
-            touch_revision()
     return Details(position, owner.resource_owner)
 
 

@@ -34,8 +34,11 @@ def find_instance(host: str, revision: int) -> Instance | None:
 
 
 def _by_domain(domain: str, revision: int) -> Instance | None:
-    return memo.get(
-        revision,
-        ("domain", domain),
-        lambda: Instance.objects.filter(domains__domain=domain).first() if domain else None,
-    )
+    """Find an instance by its domain. That a host has none is kept only for the few we expect."""
+
+    def load() -> tuple[Instance | None] | None:
+        found = Instance.objects.filter(domains__domain=domain).first() if domain else None
+        return (found,) if found or domain in settings.ACCEPTED_HOSTS else None
+
+    (instance,) = memo.get(revision, ("domain", domain), load) or (None,)
+    return instance

@@ -1,8 +1,9 @@
-"""The revision: one row that every change of a definition, the system or an instance touches.
+"""The revision: one row that changes with every definition, domain and security setting.
 
 What changes rarely is kept in the process and trusted for exactly one revision. A request reads the
 revision once (in a query it makes anyway) and asks `memo` at that revision; another revision
-empties the memo. Nothing older than the revision that was read is ever served.
+empties the memo. Nothing older than the revision that was read is ever served. Overrides are not
+kept: one query reads those of all four levels, and no write of a value has to wait for this row.
 """
 
 import secrets
