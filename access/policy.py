@@ -1,11 +1,27 @@
 """The one policy: may this actor do that to this owner? Every surface asks here."""
 
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import or_
+
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db.models import Q
 
 from access.actors import Actor
-from access.permissions import Action, Permission
+from access.permissions import Action, Permission, Resource
 from tenancy.levels import Level
-from tenancy.models import Instance, Owner, User
+from tenancy.models import Instance, Organization, Owner, User
+
+NOTHING = Q(pk__in=[])
+EVERYTHING = ~NOTHING  # an empty Q would vanish in an "or"
+
+# How a row of each level's owners names the owners above it.
+OWNER_PATHS = {
+    Level.SYSTEM: {Level.SYSTEM: "pk"},
+    Level.INSTANCE: {Level.INSTANCE: "pk"},
+    Level.ORGANIZATION: {Level.INSTANCE: "instance", Level.ORGANIZATION: "pk"},
+    Level.USER: {Level.INSTANCE: "instance", Level.ORGANIZATION: "organization"},
+}
 
 
 class MissingPermission(PermissionDenied):
@@ -18,6 +34,21 @@ class MissingPermission(PermissionDenied):
 
 class UnknownOwner(ObjectDoesNotExist):
     """There is no such owner in the instance, said only to someone who may know."""
+
+
+# What it takes to see the events of each kind of stream.
+SEEN_IN = {
+    "system": Permission(Resource.SYSTEM_FEATURE, Action.READ),
+    "definition": Permission(Resource.SYSTEM_FEATURE, Action.READ),
+    "instance": Permission(Resource.INSTANCE_FEATURE, Action.READ),
+    "organization": Permission(Resource.ORGANIZATION_FEATURE, Action.READ),
+    "user": Permission(Resource.USER_FEATURE, Action.READ),
+    "roles": Permission(Resource.CLIENTS, Action.READ),
+    "security": Permission(Resource.POLICY, Action.READ),
+    "client": Permission(Resource.CLIENTS, Action.READ),
+    "token": Permission(Resource.TOKENS, Action.READ),
+}
+OF_ORGANIZATIONS = {"organization", "user"}
 
 
 def allows(actor: Actor, permission: Permission, owner: Owner) -> bool:
@@ -76,3 +107,87 @@ def _is_in_lineage_of(user: User, owner: Owner) -> bool:
     if owner.level is Level.INSTANCE and user.instance_id is None:
         return True
     return bool(user.lineage_keys().get(owner.level) == owner.pk)
+
+
+def covered(actor: Actor, permission: Permission, paths: Mapping[Level, str]) -> Q:
+    """Return the filter of the rows to whose owner the actor may do that: `allows`, for lists.
+
+    ``paths`` leads from a row to the primary keys of the owners above it, by level.
+    """
+    keys: dict[Level, set[int]] = {}
+    for grant in actor.grants:
+        if permission in grant.permissions:
+            keys.setdefault(grant.level, set()).add(grant.key)
+    if Level.SYSTEM in keys:
+        return EVERYTHING
+    return _any_of(Q(**{f"{paths[level]}__in": keys[level]}) for level in keys if level in paths)
+
+
+def may_see(actor: Actor, owner: Owner) -> bool:
+    """Whether the owner is shown to the actor in the admin's lists and pages.
+
+    That takes a grant; operators of the system see every instance. A user may read the features of
+    the owners above through the APIs, but does not find these owners here.
+    """
+    if owner.level is Level.INSTANCE and _is_operator(actor):
+        return True
+    return allows(actor, Permission.on_features(owner.level, Action.READ), owner)
+
+
+def visible(actor: Actor, level: Level, prefix: str = "") -> Q:
+    """Return the filter of a level's owners that the actor sees: `may_see`, for lists.
+
+    ``prefix`` leads from a row to its owner, such as ``user__``.
+    """
+    if level is Level.INSTANCE and _is_operator(actor):
+        return EVERYTHING
+    paths = {key: f"{prefix}{path}" for key, path in OWNER_PATHS[level].items()}
+    return covered(actor, Permission.on_features(level, Action.READ), paths)
+
+
+def visible_events(actor: Actor) -> Q:
+    """Return the filter of the events that the actor sees: of owners that they see, and more.
+
+    A stream names its owner by text, so these texts are looked up: an owner that is gone is seen
+    only by who sees all of its instance.
+    """
+    return _any_of(_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items())
+
+
+def _events_of(kind: str, permission: Permission, actor: Actor) -> Q:
+    """Return the filter of the events of one kind of stream that the actor sees."""
+    grants = [grant for grant in actor.grants if permission in grant.permissions]
+    of_kind = Q(stream__kind=kind)
+    if any(grant.level is Level.SYSTEM for grant in grants):
+        return of_kind
+    if kind == Level.INSTANCE.label and _is_operator(actor):
+        return of_kind
+    instances = [grant.key for grant in grants if grant.level is Level.INSTANCE]
+    condition = NOTHING
+    if instances:
+        names = Instance.objects.filter(pk__in=instances).values("public_id")
+        condition |= Q(stream__instance__in=names)
+    for grant in grants:
+        if grant.level is Level.ORGANIZATION and kind in OF_ORGANIZATIONS:
+            condition |= _in_organization(kind, grant.key)
+    return of_kind & condition
+
+
+def _in_organization(kind: str, key: int) -> Q:
+    """Return the filter of the events of an organization, or of the users in it."""
+    organizations = Organization.objects.filter(pk=key)
+    owners = (
+        organizations.values("public_id")
+        if kind == Level.ORGANIZATION.label
+        else User.objects.filter(organization=key).values("public_id")
+    )
+    instance = organizations.values("instance__public_id")
+    return Q(stream__instance__in=instance, stream__owner__in=owners)
+
+
+def _any_of(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions, NOTHING)
+
+
+def _is_operator(actor: Actor) -> bool:
+    return actor.user is not None and actor.user.instance_id is None

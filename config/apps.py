@@ -1,5 +1,12 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.core.checks import Tags, register
+
+
+class StrataAdminConfig(AdminConfig):
+    """Django's admin, with a site of our own."""
+
+    default_site = "access.sites.StrataSite"
 
 
 class ConfigConfig(AppConfig):

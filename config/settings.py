@@ -46,7 +46,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 # Parts
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.StrataAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

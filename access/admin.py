@@ -1,0 +1,260 @@
+"""The admin of tenants and of who may, and what every list of the admin shares.
+
+The stock admin saves models directly. Ours never does: what a page changes goes through a service,
+and everything else is read-only.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.forms import Media
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from access.actors import Actor
+from access.models import AccessToken, Membership
+from access.permissions import Action, Permission, Resource
+from access.policy import allows, covered, may_see, visible, visible_events
+from access.sites import actor_of
+from events.models import Event
+from tenancy.levels import Level
+from tenancy.models import Instance, Organization, Owner, System, User
+
+if TYPE_CHECKING:
+    StockAdmin = admin.ModelAdmin[Any]
+else:
+    StockAdmin = admin.ModelAdmin
+
+ROWS_COUNTED = 1000
+
+
+admin.site.unregister(Group)  # the policy has no groups
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages of the first thousand rows. Whoever wants others searches: nobody leafs that far.
+
+    It never counts further, so that a list opens as fast with a million rows.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, 1,000 at most."""
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows[:ROWS_COUNTED].count()
+
+
+class PolicyAdmin(StockAdmin):
+    """A read-only model admin that shows what the policy shows, and 404 for everything else.
+
+    Subclasses say `scope`, the filter of the rows that an actor sees, and `shows`, the same for one
+    object. One that changes something says so in `has_add_permission` or `has_change_permission`
+    and calls a service in `save_model`.
+    """
+
+    actions = None
+    list_per_page = 50
+    list_max_show_all = 0
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    view_on_site = False
+
+    def scope(self, actor: Actor) -> Q:
+        """Return the filter of the rows that the actor sees."""
+        raise NotImplementedError
+
+    def shows(self, actor: Actor, obj: Any) -> bool:
+        """Whether the actor sees the object."""
+        raise NotImplementedError
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(self.scope(actor_of(request)))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return the object; 404 for one that the actor does not see, as for none."""
+        obj = super().get_object(request, object_id, from_field)
+        if obj is None:
+            raise Http404
+        return obj
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return True
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return obj is None or self.shows(actor_of(request), obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Show nothing: the history is in the events, not in Django's log."""
+        raise Http404
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        raise NotImplementedError("the admin writes through services")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save nothing: the service has written all of it."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> NoReturn:
+        raise NotImplementedError("the admin writes through services")
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> NoReturn:
+        raise NotImplementedError("the admin writes through services")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Log nothing: the service has recorded it."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Log nothing: the service has recorded it."""
+
+    @property
+    def media(self) -> Media:
+        """No script of the stock admin's."""
+        return Media()
+
+
+class OwnerAdmin(PolicyAdmin):
+    """The owners of one level."""
+
+    level: ClassVar[Level]
+
+    def scope(self, actor: Actor) -> Q:
+        return visible(actor, self.level)
+
+    def shows(self, actor: Actor, obj: Owner) -> bool:
+        return may_see(actor, obj)
+
+
+@admin.register(System)
+class SystemAdmin(OwnerAdmin):
+    level = Level.SYSTEM
+
+
+@admin.register(Instance)
+class InstanceAdmin(OwnerAdmin):
+    level = Level.INSTANCE
+    list_display = ("name", "public_id", "domain_names", "created_at")
+    search_fields = ("name", "public_id", "domains__domain")
+    fields = readonly_fields = ("name", "public_id", "domain_names", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
+        return super().get_queryset(request).prefetch_related("domains")
+
+    @admin.display(description=_("domains"))
+    def domain_names(self, instance: Instance) -> str:
+        return ", ".join(domain.domain for domain in instance.domains.all())
+
+
+@admin.register(Organization)
+class OrganizationAdmin(OwnerAdmin):
+    level = Level.ORGANIZATION
+    list_display = ("name", "public_id", "instance", "created_at")
+    list_select_related = ("instance",)
+    search_fields = ("name", "public_id")
+    fields = readonly_fields = ("name", "public_id", "instance", "created_at")
+
+
+@admin.register(User)
+class UserAdmin(OwnerAdmin):
+    level = Level.USER
+    list_display = ("username", "name", "email", "organization", "instance", "is_active")
+    list_select_related = ("organization", "instance")
+    search_fields = ("username", "name", "email", "public_id")
+    fields = readonly_fields = (
+        *("username", "name", "email", "public_id", "organization", "instance"),
+        *("is_active", "is_staff", "is_superuser", "last_login", "created_at"),
+    )
+
+
+@admin.register(Membership)
+class MembershipAdmin(PolicyAdmin):
+    """Roles that people hold. Both the person and what the role is held on must be visible."""
+
+    list_display = ("user", "role", "owner", "created_at")
+    list_select_related = ("user", "instance", "organization")
+    list_filter = ("role",)
+    search_fields = ("user__username", "user__public_id")
+    fields = readonly_fields = ("user", "role", "instance", "organization", "created_at")
+    ordering = ("-id",)
+
+    def scope(self, actor: Actor) -> Q:
+        on_system = visible(actor, Level.SYSTEM)
+        on_instance = visible(actor, Level.INSTANCE, "instance__")
+        on_organization = visible(actor, Level.ORGANIZATION, "organization__")
+        held = (
+            (on_system & Q(instance=None, organization=None))
+            | (on_instance & Q(instance__isnull=False))
+            | (on_organization & Q(organization__isnull=False))
+        )
+        return visible(actor, Level.USER, "user__") & held
+
+    def shows(self, actor: Actor, obj: Membership) -> bool:
+        return may_see(actor, obj.user) and may_see(actor, obj.owner)
+
+
+READ_TOKENS = Permission(Resource.TOKENS, Action.READ)
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(PolicyAdmin):
+    """Bearer tokens, recognised by how they begin. Their digests are nobody's business."""
+
+    list_display = ("prefix", "holder", "description", "created_at", "expires_at", "last_used_at")
+    list_select_related = ("user", "client")
+    search_fields = ("prefix", "user__username", "client__client_id")
+    fields = readonly_fields = (
+        *("prefix", "holder", "description", "permissions"),
+        *("created_at", "expires_at", "last_used_at"),
+    )
+
+    def scope(self, actor: Actor) -> Q:
+        return covered(actor, READ_TOKENS, {Level.INSTANCE: "user__instance"}) | covered(
+            actor, READ_TOKENS, {Level.INSTANCE: "client__instance"}
+        )
+
+    def shows(self, actor: Actor, obj: AccessToken) -> bool:
+        return allows(actor, READ_TOKENS, self._instance_of(obj))
+
+    @admin.display(description=_("of"))
+    def holder(self, token: AccessToken) -> str:
+        return str(token.user or token.client)
+
+    @staticmethod
+    def _instance_of(token: AccessToken) -> Owner:
+        holder: Any = token.user or token.client
+        return holder.instance or System()
+
+
+@admin.register(Event)
+class EventAdmin(PolicyAdmin):
+    """What happened."""
+
+    list_display = ("created_at", "stream", "type", "subject", "before", "after", "actor_name")
+    list_select_related = ("stream",)
+    list_filter = ("surface",)
+    fields = readonly_fields = (
+        *("created_at", "stream", "sequence", "type", "subject", "before", "after"),
+        *("locked_before", "locked_after", "actor_name", "behalf_name", "surface", "reason"),
+        *("run", "request_id", "address"),
+    )
+
+    def scope(self, actor: Actor) -> Q:
+        return visible_events(actor)
+
+    def shows(self, actor: Actor, obj: Event) -> bool:
+        return Event.objects.filter(visible_events(actor), pk=obj.pk).exists()
