@@ -232,7 +232,7 @@ def test_admin_page__posted_to_as_the_stock_admin_would__changes_nothing(cast, c
         m for m in admin.site._registry if f"{m._meta.app_label}_{m._meta.model_name}" == listing
     )
     before = list(model._default_manager.order_by("pk").values())
-    row = model._default_manager.first()
+    row = model._default_manager.latest("pk")
     name = f"admin:{listing}"
 
     client.post(
