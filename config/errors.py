@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
@@ -13,6 +11,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from access.parsers import BodyTooLarge
+from access.problems import Code, Problem
 from config.logs import request_id
 from events.services import Conflict, PreconditionFailed
 from features.definitions import UnknownFeature
@@ -21,43 +20,7 @@ from features.planning import Locked
 log = logging.getLogger("strata.errors")
 
 API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/")
-TYPE_PREFIX = "type.googleapis.com/"
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
-
-
-class Code(IntEnum):
-    """The gRPC status codes in use (https://grpc.io/docs/guides/status-codes/)."""
-
-    INVALID_ARGUMENT = 3
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    UNAUTHENTICATED = 16
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What an exception says to the outside. ``id`` is the reference's error id, where it has one.
-
-    ``violations`` are pairs of a field, spelt as in the request, and what is wrong with it.
-    """
-
-    code: Code
-    status: int
-    message: str
-    id: str = ""
-    violations: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def full_message(self) -> str:
-        """The message with the id, as the reference writes both."""
-        return f"{self.message} ({self.id})" if self.id else self.message
 
 
 STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (
@@ -104,23 +67,7 @@ def describe(error: Exception) -> Problem:
 
 def render(problem: Problem) -> dict[str, Any]:
     """Return the error body of the JSON APIs."""
-    details: list[dict[str, Any]] = []
-    if problem.id:
-        details.append(
-            {
-                "@type": f"{TYPE_PREFIX}zitadel.v1.ErrorDetail",
-                "id": problem.id,
-                "message": problem.message,
-            }
-        )
-    if problem.violations:
-        violations = [
-            {"field": field, "description": description}
-            for field, description in problem.violations
-        ]
-        details.append(
-            {"@type": f"{TYPE_PREFIX}google.rpc.BadRequest", "fieldViolations": violations}
-        )
+    details = problem.details()
     body = {"code": int(problem.code), "message": problem.full_message}
     return body | ({"details": details} if details else {})
 

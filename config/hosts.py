@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponseBase
 
-from access.views import UnknownHost
+from access.callers import UnknownHost, host_of
 from config.errors import is_api_path, not_found, respond
 from tenancy.hosts import is_accepted_host
 from tenancy.revision import current_revision
@@ -24,10 +23,8 @@ class RefuseUnknownHosts:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         is_api = is_api_path(request.path)
         try:
-            host = request.get_host()
-        except DisallowedHost:
-            host = request.META.get("HTTP_HOST", "")[:300]
-            error = UnknownHost(host)
+            host = host_of(request)
+        except UnknownHost as error:
             return respond(error) if is_api else not_found(request, error)
         if not is_api and not is_accepted_host(host, current_revision()):
             return not_found(request, UnknownHost(host))

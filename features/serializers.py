@@ -65,6 +65,41 @@ def parse_value(definition: Definition, raw: Any) -> Any:
     return definition.kind.parse(raw)
 
 
+def parse_feature_id(text: str, definitions: Definitions) -> Definition:
+    """Return the feature that an enum's name or number means, or that has this name itself.
+
+    ValidationError for no feature, and for one that may not be set on an instance.
+    """
+    name = {"1": "login_default_org", "INSTANCE_FEATURE_LOGIN_DEFAULT_ORG": "login_default_org"}
+    try:
+        definition = definitions.get(name.get(text, text))
+    except UnknownFeature as error:
+        raise ValidationError({"featureId": str(error)}) from None
+    if not definition.may_be_set_at(Level.INSTANCE):
+        raise ValidationError({"featureId": misplaced_message(definition, Level.INSTANCE)})
+    return definition
+
+
+def parse_single_value(definition: Definition, body: Mapping[str, Any]) -> Any:
+    """Return the checked value of ``{"bool": …}`` or ``{"value": …}``."""
+    unknown = {
+        field: 'is not known; write {"bool": …} or {"value": …}'
+        for field in body
+        if field not in {"bool", "value"}
+    }
+    if unknown:
+        raise ValidationError(unknown)
+    if len(body) != 1:
+        raise ValidationError({"value": 'write either {"bool": …} or {"value": …}'})
+    [(field, raw)] = body.items()
+    if field == "bool" and raw is not None and not isinstance(raw, bool):
+        raise ValidationError({"bool": "must be true or false"})
+    try:
+        return parse_value(definition, raw)
+    except InvalidValue as error:
+        raise ValidationError({field + path: reason for path, reason in error.problems}) from None
+
+
 def parse_flag(text: str) -> bool | None:
     """Return the boolean that a query parameter means, or None when it means none."""
     folded = text.lower()

@@ -1,32 +1,27 @@
 """The feature API: the settings of one owner at each of the four levels."""
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import Action, Permission
-from access.policy import require, require_on_features
+from access.owners import find_permitted_instance, find_permitted_owner
+from access.permissions import Action
 from access.views import ApiViewSet
-from features.definitions import Definition, UnknownFeature, definitions_at
-from features.kinds import InvalidValue
-from features.planning import misplaced_message
+from features.definitions import definitions_at
 from features.serializers import (
     hash_tag,
     parse_change_set,
+    parse_feature_id,
     parse_flag,
     parse_if_match,
-    parse_value,
+    parse_single_value,
     render_details,
     render_features,
     split_tags,
 )
 from features.services import get_features, reset_features, set_features
-from tenancy.identifiers import validate_public_id
 from tenancy.levels import Level
-from tenancy.models import Instance, Owner, System
-from tenancy.services import find_owner
+from tenancy.models import Owner
 
 
 class FeatureSettingsViewSet(ApiViewSet):
@@ -72,17 +67,7 @@ class FeatureSettingsViewSet(ApiViewSet):
         return Response({"details": render_details(details)})
 
     def _owner(self, public_id: str, action: Action) -> Owner:
-        """Return the owner meant, when the actor may do ``action`` to its features."""
-        if self.level in {Level.ORGANIZATION, Level.USER}:
-            try:
-                validate_public_id(public_id)
-            except ValidationError as error:
-                require(self.actor, Permission.on_features(self.level, action), self.instance)
-                raise ValidationError({f"{self.level.label}Id": error.messages}) from None
-        owner = find_owner(self.instance, self.level, public_id)
-        return require_on_features(
-            self.actor, action, owner, level=self.level, instance=self.instance
-        )
+        return find_permitted_owner(self.caller, action, self.level, public_id)
 
 
 class InstanceFeatureViewSet(ApiViewSet):
@@ -90,55 +75,16 @@ class InstanceFeatureViewSet(ApiViewSet):
 
     def update(self, request: Request, instance_id: str, feature_id: str) -> Response:
         """Set the feature to the value that the body holds."""
-        require(self.actor, Permission.on_features(Level.SYSTEM, Action.WRITE), System())
-        instance = self._instance(instance_id)
+        instance = find_permitted_instance(self.caller, instance_id)
         body = self.body()
-        definition = self._definition(feature_id)
+        definition = parse_feature_id(feature_id, definitions_at(self.revision))
         details = set_features(
             instance,
-            {definition.key: _single_value(definition, body)},
+            {definition.key: parse_single_value(definition, body)},
             actor=self.actor,
             origin=self.origin,
         )
         return Response({"details": render_details(details, with_creation=True)})
-
-    def _instance(self, instance_id: str) -> Instance:
-        try:
-            validate_public_id(instance_id)
-        except ValidationError as error:
-            raise ValidationError({"instanceId": error.messages}) from None
-        return Instance.objects.get(public_id=instance_id)
-
-    def _definition(self, feature_id: str) -> Definition:
-        """Return the feature meant by an enum's name or number, or by its own name."""
-        name = {"1": "login_default_org", "INSTANCE_FEATURE_LOGIN_DEFAULT_ORG": "login_default_org"}
-        try:
-            definition = definitions_at(self.revision).get(name.get(feature_id, feature_id))
-        except UnknownFeature as error:
-            raise ValidationError({"featureId": str(error)}) from None
-        if not definition.may_be_set_at(Level.INSTANCE):
-            raise ValidationError({"featureId": misplaced_message(definition, Level.INSTANCE)})
-        return definition
-
-
-def _single_value(definition: Definition, body: dict[str, Any]) -> Any:
-    """Return the checked value of ``{"bool": …}`` or ``{"value": …}``."""
-    unknown = {
-        field: 'is not known; write {"bool": …} or {"value": …}'
-        for field in body
-        if field not in {"bool", "value"}
-    }
-    if unknown:
-        raise ValidationError(unknown)
-    if len(body) != 1:
-        raise ValidationError({"value": 'write either {"bool": …} or {"value": …}'})
-    [(field, raw)] = body.items()
-    if field == "bool" and raw is not None and not isinstance(raw, bool):
-        raise ValidationError({"bool": "must be true or false"})
-    try:
-        return parse_value(definition, raw)
-    except InvalidValue as error:
-        raise ValidationError({field + path: reason for path, reason in error.problems}) from None
 
 
 def _names_tag(if_none_match: str | None, tag: str) -> bool:
