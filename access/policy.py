@@ -99,6 +99,13 @@ def require_on_features(
     return owner
 
 
+def may_grant(actor: Actor, role: Role, owner: Owner) -> bool:
+    """Whether the actor may give and take a role on the owner: never one wider than their own."""
+    if not allows(actor, Permission(Resource.MEMBERSHIPS, Action.WRITE), owner):
+        return False
+    return all(allows(actor, permission, owner) for permission in role.permissions)
+
+
 def _reading(effective: bool) -> Action:
     return Action.EFFECTIVE if effective else Action.READ
 
