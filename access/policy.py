@@ -8,7 +8,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Q
 
 from access.actors import Actor
-from access.permissions import Action, Permission, Resource
+from access.permissions import Action, Permission, Resource, Role
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
 
