@@ -2,6 +2,7 @@
 """Django's commands, and ours."""
 
 import os
+import signal
 import sys
 
 from django.core.management import execute_from_command_line
@@ -15,4 +16,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

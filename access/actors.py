@@ -1,6 +1,7 @@
 """Who is acting: the one object that the policy is asked about and that the history names."""
 
 import getpass
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -18,15 +19,13 @@ class Actor(Author):
     """A user or an API client with what it was granted.
 
     ``user`` is None for an API client; ``instance`` is the one that an API client is bound to, None
-    for a user. ``impersonator`` is who acts in the user's name. ``withheld`` says why an actor that
-    could hold grants was given none for this request, such as ``address``; nobody outside is told.
+    for a user. ``impersonator`` is who acts in the user's name.
     """
 
     grants: tuple[Grant, ...] = ()
     user: User | None = None
     instance: Instance | None = None
     impersonator: Author | None = None
-    withheld: str = ""
 
     def limited_to(self, names: Permissions) -> "Actor":
         """Return the actor with these permissions at most."""
@@ -45,8 +44,15 @@ def author_of(user: User) -> Author:
 
 def shell_author(name: str = "") -> Author:
     """Return how the history names who runs a command: by default the operating system's user."""
-    name = name or getpass.getuser()
+    name = name or _system_user()
     return Author("operator", name, name)
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"  # a container's user may have no name
 
 
 def actor_for(

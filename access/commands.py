@@ -1,18 +1,21 @@
 """What every management command shares: its options, its exit codes, who acts, how it answers."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError, InterfaceError
 
 from access.actors import shell_author
+from access.reports import Fault, report_document
 from events.models import Surface
-from events.services import Author, Conflict, Origin
+from events.services import ACTOR_NAME_LENGTH, Author, Conflict, Origin
 from tenancy.references import BadReference
 
 
@@ -30,19 +33,29 @@ class Exit(IntEnum):
 
 
 class Failed(CommandError):
-    """The command can't do it; nothing was written."""
+    """The command can't do it; nothing was written. ``faults`` are what is wrong, one by one."""
 
-    def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
+    def __init__(
+        self, message: str, code: Exit = Exit.FAILED, faults: Sequence[Fault] = ()
+    ) -> None:
         super().__init__(message, returncode=code)
+        self.faults = faults or [Fault(code.name.lower(), message)]
+
+    @classmethod
+    def for_faults(cls, faults: Sequence[Fault], code: Exit = Exit.FAILED) -> "Failed":
+        """Return the failure that tells all faults of an input at once."""
+        return cls("\n".join([*map(str, faults), "nothing was written"]), code, faults)
 
 
 class StrataCommand(BaseCommand):
     """A command that answers data on stdout and everything else on stderr.
 
-    Subclasses write `add_options` and `run`. ``writes`` adds the options of a changing command.
+    Subclasses write `add_options` and `run`. ``writes`` adds the options of a changing command;
+    ``reports`` says that its JSON is the report of access.reports, which tells failures too.
     """
 
     writes = False
+    reports = False
     example = ""
 
     run: Callable[..., Exit | None]
@@ -68,27 +81,39 @@ class StrataCommand(BaseCommand):
         """Add the command's own arguments."""
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Run the command, turning what the services raise into a sentence and an exit code."""
+        """Run the command; what goes wrong becomes a sentence and an exit code."""
         self.options = options
         try:
-            code = self.run(**options)
-        except Conflict as error:
-            raise Failed(f"{error}; nothing was written", Exit.CONFLICT) from error
-        except ValidationError as error:
-            raise Failed("\n".join(sentences(error))) from error
-        except (ObjectDoesNotExist, BadReference, LookupError) as error:
-            raise Failed(str(error)) from error
+            code = self._run_or_fail(options)
+            self.stdout.flush()
         except BrokenPipeError:
-            # The reader closed the pipe; Python would complain once more on its way out.
-            sys.stderr.close()
+            # The reader has seen enough; Python would complain once more on its way out.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(Exit.DONE)
         if code:
             sys.exit(code)
 
+    def _run_or_fail(self, options: Mapping[str, Any]) -> Exit | None:
+        try:
+            _refuse_broken_text(options)
+            return self.run(**options)
+        except (Exception, KeyboardInterrupt) as error:
+            failure = as_failure(error)
+            if failure is None:
+                raise
+            if self.reports and options["json"]:
+                dry_run = options.get("dry_run", False)
+                self.answer(report_document(dry_run=dry_run, faults=failure.faults))
+                self.stdout.flush()
+            raise failure from error
+
     @property
     def author(self) -> Author:
         """Who is named in the history."""
-        return shell_author(self.options.get("actor", ""))
+        name = self.options.get("actor", "")
+        if len(name) > ACTOR_NAME_LENGTH:
+            raise Failed(f"--actor: at most {ACTOR_NAME_LENGTH} characters", Exit.USAGE)
+        return shell_author(name)
 
     @property
     def origin(self) -> Origin:
@@ -100,9 +125,58 @@ class StrataCommand(BaseCommand):
         if not self.options.get("quiet"):
             self.stderr.write(sentence, style_func=lambda text: text)
 
+    def confirm(self, sentence: str, word: str) -> None:
+        """Have a change of wide effect confirmed: --yes, or on a terminal the word typed.
+
+        Raises Failed, for exit code 6, where neither is given.
+        """
+        if self.options.get("yes"):
+            return
+        if sys.stdin is None or not sys.stdin.isatty():
+            message = f"{sentence} Without a terminal that takes --yes; nothing was written."
+            raise Failed(message, Exit.REFUSED)
+        self.stderr.write(f'{sentence}\nType "{word}" to go on: ', lambda text: text, ending="")
+        self.stderr.flush()
+        if sys.stdin.readline().strip() != word:
+            raise Failed(f'That was not "{word}"; nothing was written.', Exit.REFUSED)
+
     def answer(self, document: Any) -> None:
         """Print one JSON document on stdout."""
         self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))
+
+
+def as_failure(error: BaseException) -> Failed | None:
+    """Return what the services raise as a failure of the command; None for what is a fault of ours.
+
+    A failure stays what it is.
+    """
+    match error:
+        case Failed():
+            return error
+        case KeyboardInterrupt():
+            return Failed("interrupted", Exit.INTERRUPTED)
+        case Conflict():
+            return Failed(f"{error}; nothing was written", Exit.CONFLICT)
+        case ValidationError():
+            return Failed("\n".join(sentences(error)))
+        case ObjectDoesNotExist() | BadReference() | LookupError():
+            return Failed(str(error))
+        case DatabaseError() | InterfaceError():
+            reason = str(error).strip().partition("\n")[0]
+            return Failed(f"the database did not do it: {reason} (is it there, and migrated?)")
+        case _:
+            return None
+
+
+def _refuse_broken_text(options: Mapping[str, Any]) -> None:
+    """Refuse bytes that are no UTF-8, which arrive as lone surrogates: no database keeps them."""
+    for given in options.values():
+        for text in given if isinstance(given, list) else [given]:
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise Failed(f"{text!r} is not UTF-8", Exit.USAGE) from None
 
 
 def sentences(error: ValidationError) -> list[str]:

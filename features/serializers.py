@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 
 from features.definitions import Definition, Definitions, UnknownFeature
 from features.kinds import InvalidValue, camel_case
-from features.planning import INHERIT, ChangeSet, Details, misplaced_message
+from features.planning import INHERIT, Change, ChangeSet, Details, misplaced_message
 from features.resolution import Effective
 from features.services import FeatureValues, IfMatch
-from tenancy.levels import Level
+from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.models import Owner
 
 SOURCES = {
     Level.DEFAULT: "SOURCE_UNSPECIFIED",
@@ -100,6 +101,24 @@ def parse_single_value(definition: Definition, body: Mapping[str, Any]) -> Any:
         raise ValidationError({field + path: reason for path, reason in error.problems}) from None
 
 
+def parse_text_value(definition: Definition, text: str) -> Any:
+    """Return the checked value of a shell or a table cell, or INHERIT for ``inherit``.
+
+    InvalidValue for an empty text, which more likely was forgotten than meant. As in `parse_value`,
+    nobody looks at a retired feature's value.
+    """
+    if text == INHERIT.value or definition.is_retired:
+        return INHERIT
+    if not text.strip():
+        raise InvalidValue(("", f"has no value: write {_forms(definition)}"))
+    return definition.kind.parse_text(text)
+
+
+def _forms(definition: Definition) -> str:
+    forms = {"boolean": "on, off or inherit", "string": 'a text, "" for an empty one, or inherit'}
+    return forms.get(definition.kind.name, "JSON or inherit")
+
+
 def parse_flag(text: str) -> bool | None:
     """Return the boolean that a query parameter means, or None when it means none."""
     folded = text.lower()
@@ -158,6 +177,34 @@ def render_value(definition: Definition, effective: Effective) -> dict[str, Any]
     else:
         members = {camel_case(name): value for name, value in effective.value.items()}
     return members | {"source": SOURCES[effective.source]}
+
+
+def render_definition(definition: Definition) -> dict[str, Any]:
+    """Return a definition as JSON tells it."""
+    levels = [level.label for level in OWNED_LEVELS if definition.may_be_set_at(level)]
+    return {
+        "key": definition.key,
+        "jsonName": definition.json_name,
+        "name": definition.name,
+        "description": definition.description,
+        "kind": definition.kind.name,
+        "options": definition.kind.options(),
+        "default": definition.rules.default,
+        "levels": levels,
+        "stage": definition.stage.value,
+        "enabled": definition.rules.enabled,
+    }
+
+
+def render_change(owner: Owner, change: Change) -> dict[str, Any]:
+    """Return a change as reports of commands hold it; a null value inherits."""
+    return {
+        "level": owner.level.label,
+        "owner": owner.reference,
+        "feature": change.definition.key,
+        "before": change.before.value if change.before else None,
+        "after": change.after.value if change.after else None,
+    }
 
 
 def hash_tag(body: Mapping[str, Any]) -> str:

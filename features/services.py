@@ -1,7 +1,7 @@
 """The one door to feature settings: every surface reads and changes them through here."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -179,7 +179,7 @@ def set_features(
     def plan() -> OwnerPlan:
         return plan_changes(owner, changes)
 
-    return _plan_and_apply(owner, plan, actor=actor, origin=origin, if_match=if_match)
+    return carry_out(owner, plan, actor=actor, origin=origin, if_match=if_match).details
 
 
 def reset_features(
@@ -195,7 +195,7 @@ def reset_features(
     def plan() -> OwnerPlan:
         return plan_reset(owner, features)
 
-    return _plan_and_apply(owner, plan, actor=actor, origin=origin, if_match=if_match)
+    return carry_out(owner, plan, actor=actor, origin=origin, if_match=if_match).details
 
 
 def lock_feature(owner: Owner, feature: str, *, actor: Author, origin: Origin) -> Details:
@@ -204,7 +204,7 @@ def lock_feature(owner: Owner, feature: str, *, actor: Author, origin: Origin) -
     def plan() -> OwnerPlan:
         return plan_lock(owner, feature, locked=True)
 
-    return _plan_and_apply(owner, plan, actor=actor, origin=origin)
+    return carry_out(owner, plan, actor=actor, origin=origin).details
 
 
 def unlock_feature(owner: Owner, feature: str, *, actor: Author, origin: Origin) -> Details:
@@ -213,21 +213,22 @@ def unlock_feature(owner: Owner, feature: str, *, actor: Author, origin: Origin)
     def plan() -> OwnerPlan:
         return plan_lock(owner, feature, locked=False)
 
-    return _plan_and_apply(owner, plan, actor=actor, origin=origin)
+    return carry_out(owner, plan, actor=actor, origin=origin).details
 
 
-def _plan_and_apply(
+def carry_out(
     owner: Owner,
     plan: Callable[[], OwnerPlan],
     *,
     actor: Author,
     origin: Origin,
     if_match: IfMatch | None = None,
-) -> Details:
-    """Plan without a lock and write; if somebody else wrote meanwhile, once more behind the lock.
+) -> OwnerPlan:
+    """Make a plan and write it; return it, standing where the owner stands after it.
 
+    It is planned without a lock; if somebody else wrote meanwhile, once more behind the lock.
     Nearly always the first attempt succeeds, with the fewest statements while the stream is locked;
-    a writer that lost waits its turn and can't lose again.
+    a writer that lost waits its turn and can't lose again. Raises Locked for a refused change.
     """
     try:
         return _attempt(plan, actor=actor, origin=origin, if_match=if_match)
@@ -239,13 +240,15 @@ def _plan_and_apply(
 
 def _attempt(
     plan: Callable[[], OwnerPlan], *, actor: Author, origin: Origin, if_match: IfMatch | None
-) -> Details:
+) -> OwnerPlan:
     planned = plan()
     if if_match:
         if_match.check(planned.position)
     if planned.refused:
         raise planned.refused[0]
-    return apply_plan(planned, actor=actor, origin=origin) if planned.changes else planned.details
+    if not planned.changes:
+        return planned
+    return replace(planned, position=apply_plan(planned, actor=actor, origin=origin).position)
 
 
 def apply_plan(plan: OwnerPlan, *, actor: Author, origin: Origin) -> Details:

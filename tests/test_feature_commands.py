@@ -1,0 +1,360 @@
+"""The commands that list, show, set and reset features, as a shell sees them."""
+
+import csv
+import io
+import json
+from io import StringIO
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+
+from access.commands import Exit
+from events.models import Event
+from features.models import Feature
+from features.services import explain, lock_feature, overrides_of, set_features
+from tenancy.models import System
+from tenancy.revision import touch_revision
+from tests.factories import BY, make_cast, token_for
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast():
+    return make_cast()
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command(*arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def fail(*arguments: str) -> tuple[int, str, str]:
+    """Return the exit code, what it says, and what it prints on stdout."""
+    out = StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command(*arguments, stdout=out, stderr=StringIO())
+    return caught.value.returncode, str(caught.value), out.getvalue()
+
+
+def value_of(owner, feature: str):
+    return explain(owner, feature).effective.value
+
+
+def define(**fields) -> Feature:
+    key = fields.pop("key")
+    feature = Feature.objects.create(key=key, json_name=key, name=key, **fields)
+    touch_revision()
+    return feature
+
+
+@pytest.mark.parametrize(
+    ("feature", "text", "value"),
+    [
+        ("login_default_org", "on", True),
+        ("loginDefaultOrg", "OFF", False),
+        ("login_default_org", "true", True),
+        ("improved_performance", "[]", []),
+        ("login_v2", '{"required": true}', {"required": True}),
+        ("login_v2", '{"baseUri": "http://a"}', {"required": False, "base_uri": "http://a"}),
+    ],
+)
+def test_features_set__value__is_read_by_its_kind(cast, feature, text, value):
+    run("features_set", "user:alice", f"{feature}={text}")
+
+    assert value_of(cast.alice, feature) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("on", "on"), ("a=b", "a=b"), ('""', ""), ('"inherit"', "inherit")]
+)
+def test_features_set__text__is_taken_as_it_is(cast, text, value):
+    define(key="greeting", kind="string", default="hi")
+
+    run("features_set", "user:alice", f"greeting={text}")
+
+    assert value_of(cast.alice, "greeting") == value
+
+
+def test_features_set__inherit__takes_the_override_away(cast):
+    set_features(cast.alice, {"login_default_org": True, "user_schema": True}, **BY)
+
+    printed = run("features_set", "user:main/alice", "login_default_org=inherit", "user_schema=off")
+
+    assert printed == (
+        "user:main/alice login_default_org: on → inherits\nuser:main/alice user_schema: on → off\n"
+    )
+    assert {d.key: o.value for d, o in overrides_of(cast.alice).items()} == {"user_schema": False}
+
+
+def test_features_set__origin__is_in_the_history(cast):
+    run(
+        *["features_set", "organization:acme", "actions=on", "user_schema=on"],
+        *["--reason", "Pilot", "--actor", "ines"],
+    )
+
+    events = list(Event.objects.filter(stream__owner="acme", type="features.set"))
+    assert {(e.surface, e.reason, e.actor_name) for e in events} == {("command", "Pilot", "ines")}
+    assert len(events) == 2
+    assert len({event.run for event in events} - {None}) == 1
+
+
+def test_features_set__other_features__stay_untouched(cast):
+    set_features(cast.alice, {"user_schema": True}, **BY)
+
+    run("features_set", "user:alice", "actions=off")
+
+    assert value_of(cast.alice, "user_schema") is True
+
+
+def test_features_set__as_it_is_already__writes_nothing(cast):
+    set_features(cast.alice, {"actions": True}, **BY)
+    events = Event.objects.count()
+
+    report = json.loads(run("features_set", "user:alice", "actions=on", "--json"))
+
+    assert report["summary"] == {"changed": 0, "unchanged": 1, "errors": 0}
+    assert report["run"] is None
+    assert Event.objects.count() == events
+
+
+def test_features_set__retired_feature__does_nothing(cast):
+    define(key="old", kind="boolean", default=False, stage="retired")
+
+    report = json.loads(run("features_set", "user:alice", "old=on", "--json"))
+
+    assert report["summary"] == {"changed": 0, "unchanged": 1, "errors": 0}
+
+
+def test_features_set__faults__are_told_together_and_nothing_is_written(cast):
+    lock_feature(_system_with("actions"), "actions", **BY)
+
+    code, message, printed = fail(
+        *["features_set", "organization:acme", "user_schema=on", "login_defautl_org=on"],
+        *["web_key=maybe", "web_key=on", "actions=off", 'login_v2={"requird": true}'],
+    )
+
+    assert code == Exit.FAILED
+    assert message.splitlines() == [
+        'there is no feature "login_defautl_org"; did you mean "login_default_org"?',
+        "web_key: must be on or off, not 'maybe'",
+        "web_key: the feature is named twice",
+        'login_v2.requird: is not known; did you mean "required"?',
+        "actions is locked at system level",
+        "nothing was written",
+    ]
+    assert printed == ""
+    assert overrides_of(cast.acme) == {}
+
+
+def _system_with(feature: str):
+    set_features(System(), {feature: True}, **BY)
+    return System()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "code", "sentence"),
+    [
+        ("actions", 2, '"actions" is not of the form FEATURE=VALUE'),
+        ("=on", 2, '"=on" is not of the form FEATURE=VALUE'),
+        ("", 2, '"" is not of the form FEATURE=VALUE'),
+        ("actions=", 1, "actions: has no value: write on, off or inherit"),
+        ("actions==on", 1, "actions: must be on or off, not '=on'"),
+        ("actions=1", 1, "actions: must be on or off, not '1'"),
+        ("actions=yes", 1, "actions: must be on or off, not 'yes'"),
+        ("login_v2=on", 1, "login_v2: is not JSON: 'on'"),
+        ("improved_performance=[99]", 1, "improved_performance[0]: '99' is not one of the names"),
+        ("Actions=on", 1, 'there is no feature "Actions"; did you mean "actions"?'),
+    ],
+)
+def test_features_set__bad_assignment__says_what_to_write(cast, assignment, code, sentence):
+    exit_code, message, _ = fail("features_set", "user:alice", assignment)
+
+    assert (exit_code, message.splitlines()[0]) == (code, sentence)
+
+
+def test_features_set__not_at_this_level__names_the_levels(cast):
+    code, message, _ = fail("features_set", "system", "web_key=on", "--yes")
+
+    assert code == Exit.FAILED
+    assert message.startswith(
+        "web_key: may not be set at system level, only at: instance, organization, user"
+    )
+
+
+def test_features_set__failure_with_json__is_the_same_document(cast):
+    code, _, printed = fail("features_set", "user:alice", "acts=on", "--json", "--dry-run")
+
+    report = json.loads(printed)
+    assert code == Exit.FAILED
+    assert list(report) == ["run", "dry_run", "summary", "changes", "errors"]
+    assert (report["run"], report["dry_run"], report["changes"]) == (None, True, [])
+    assert report["summary"] == {"changed": 0, "unchanged": 0, "errors": 1}
+    assert report["errors"][0]["line"] is None
+    assert report["errors"][0]["code"] == "unknown_feature"
+
+
+@pytest.mark.parametrize("arguments", [["features_set", "user:x", "a=on"], ["features_show", "x"]])
+def test_commands__unknown_owner__say_so(cast, arguments):
+    code, message, printed = fail(*arguments)
+
+    assert code == Exit.FAILED
+    assert message in {
+        'there is no user "x"',
+        '"x" names no owner: write system, instance:ID, organization:ID, user:ID',
+    }
+    assert printed == ""
+
+
+def test_features_set_dry_run__tells_what_the_run_then_writes(cast):
+    arguments = ["features_set", "user:alice", "actions=on", "login_v2={}", "--json"]
+
+    told = json.loads(run(*arguments, "--dry-run"))
+    untouched = overrides_of(cast.alice)
+    written = json.loads(run(*arguments))
+
+    assert untouched == {}
+    assert (told["run"], told["dry_run"], written["dry_run"]) == (None, True, False)
+    assert told["changes"] == written["changes"]
+    assert told["changes"][0] == {
+        "level": "user",
+        "owner": "user:main/alice",
+        "feature": "actions",
+        "before": None,
+        "after": True,
+    }
+    runs = Event.objects.filter(type="features.set").values_list("run", flat=True)
+    assert {str(run) for run in runs} == {written["run"]}
+
+
+def test_features_set__system_without_terminal__is_refused_until_yes(cast):
+    code, message, _ = fail("features_set", "system", "actions=on")
+    refused = overrides_of(System())
+    told = json.loads(run("features_set", "system", "actions=on", "--json", "--dry-run"))
+    run("features_set", "system", "actions=on", "--yes")
+
+    assert code == Exit.REFUSED
+    assert "the one instance" in message
+    assert "--yes" in message
+    assert refused == {}
+    assert told["summary"]["changed"] == 1
+    assert value_of(cast.alice, "actions") is True
+
+
+@pytest.mark.parametrize(("answer", "is_set"), [("system\n", True), ("yes\n", False), ("", False)])
+def test_features_set__system_on_a_terminal__asks_for_the_level(cast, monkeypatch, answer, is_set):
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+
+    if is_set:
+        run("features_set", "system", "actions=on")
+    else:
+        assert fail("features_set", "system", "actions=on")[0] == Exit.REFUSED
+
+    assert bool(overrides_of(System())) is is_set
+
+
+def test_features_reset__named__takes_only_those(cast):
+    set_features(cast.acme, {"actions": True, "user_schema": True}, **BY)
+
+    report = json.loads(
+        run("features_reset", "organization:acme", "actions", "web_key", "actions", "--json")
+    )
+
+    assert [change["feature"] for change in report["changes"]] == ["actions"]
+    assert report["summary"]["unchanged"] == 1
+    assert [definition.key for definition in overrides_of(cast.acme)] == ["user_schema"]
+
+
+def test_features_reset__none_named__takes_all(cast):
+    set_features(cast.acme, {"actions": True, "user_schema": True}, **BY)
+
+    run("features_reset", "organization:acme", "--dry-run")
+    kept = overrides_of(cast.acme)
+    run("features_reset", "organization:acme")
+
+    assert len(kept) == 2
+    assert overrides_of(cast.acme) == {}
+
+
+def test_features_reset__unknown_features__are_told_together(cast):
+    code, message, _ = fail("features_reset", "user:alice", "action", "actions", "webkey")
+
+    assert code == Exit.FAILED
+    assert message.count("did you mean") == 2
+
+
+def test_features_show__json__is_what_the_api_answers(cast, client):
+    set_features(cast.acme, {"login_default_org": True}, **BY)
+    headers = {"Authorization": f"Bearer {token_for(cast.alice)}"}
+
+    shown = json.loads(run("features_show", "organization:acme", "--json"))
+    own = json.loads(run("features_show", "organization:acme", "--own", "--json"))
+
+    path = "/v2/features/organization/acme"
+    assert shown == client.get(f"{path}?inheritance=true", headers=headers).json()
+    assert own == client.get(path, headers=headers).json()
+
+
+def test_features_show__table__has_a_line_for_each_feature(cast):
+    set_features(System(), {"actions": True}, **BY)
+    lock_feature(System(), "actions", **BY)
+
+    lines = run("features_show", "user:bob").splitlines()
+
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert rows["FEATURE"] == ["VALUE", "SOURCE"]
+    assert rows["actions"] == ["on", "system", "(locked)"]
+    assert rows["web_key"] == ["off", "default"]
+    assert len(rows) == Feature.objects.count() + 1
+
+
+def test_features_show_own__nothing_set__is_no_failure(cast):
+    assert run("features_show", "user:bob", "--own") == ""
+    assert json.loads(run("features_show", "user:bob", "--own", "--json")) == {
+        "details": {"sequence": "0", "resourceOwner": "acme"}
+    }
+
+
+def test_features_show__control_characters__cannot_steer_the_terminal(cast):
+    define(key="greeting", kind="string", default="\x1b[2J[bold]hi\n")
+
+    printed = run("features_show", "user:bob")
+
+    assert "\\x1b[2J[bold]hi\\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--stage", "stable"], {"login_default_org", "login_v2"}),
+        (["--level", "system", "--stage", "deprecated"], {"disable_user_token_event"}),
+    ],
+)
+def test_features_list__filters__leave_the_rest_out(options, expected):
+    keys = {row["key"] for row in json.loads(run("features_list", *options, "--json"))}
+
+    assert expected <= keys
+    assert "web_key" not in keys
+    assert len(keys) < Feature.objects.count()
+
+
+def test_features_list__every_format__says_the_same():
+    define(key="formula", kind="string", default="=1+1", description="-a\nb", stage="stable")
+    documents = json.loads(run("features_list", "--format", "json"))
+
+    from_yaml = yaml.safe_load(run("features_list", "--format", "yaml"))
+    from_csv = list(csv.DictReader(io.StringIO(run("features_list", "--format", "csv"))))
+    table = run("features_list").splitlines()
+
+    assert from_yaml == documents
+    assert [row["key"] for row in from_csv] == [document["key"] for document in documents]
+    assert len(table) == len(documents) + 1
+    formula = next(row for row in from_csv if row["key"] == "formula")
+    assert formula["default"] == "'=1+1"
+    assert formula["description"] == "'-a\nb"
