@@ -6,21 +6,33 @@ value, so that equal values compare equal.
 """
 
 import json
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cached_property
+from itertools import islice
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
-import jsonschema
-from referencing import Registry
+from features.raw import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    MAX_QUOTED,
+    describe_type,
+    is_a,
+    is_storable,
+    is_storable_text,
+    quote,
+    settle,
+    settle_number,
+)
+from features.schemas import HTTP_URI, InvalidSchema, make_validator
 
 Problem = tuple[str, str]  # a path below the value ("", ".baseUri" or "[0]") and what is wrong
 
-MAX_TEXT = 10_000
-MAX_INTEGER = 2**53 - 1  # every JSON reader holds these exactly
+MAX_TEXT = 10_000  # characters of a string, and of an object written as JSON
+MAX_PROBLEMS = 50  # a value with more faults than that is not mended one by one
+MAX_CHOICE = 200  # characters of a name to choose
 
 
 class InvalidValue(ValueError):
@@ -39,27 +51,8 @@ class InvalidKind(ValueError):
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return ``; did you mean "x"?`` for the nearest known name, or the empty text."""
-    nearest = get_close_matches(name, known, n=1, cutoff=0.6)
+    nearest = get_close_matches(name[:MAX_QUOTED], known, n=1, cutoff=0.6)
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
-
-
-def describe_type(raw: object) -> str:
-    """Name a raw value's JSON type with its article, for messages."""
-    match raw:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int():
-            return "an integer"
-        case float():
-            return "a number"
-        case str():
-            return "a string"
-        case list():
-            return "a list"
-        case _:
-            return "an object"
 
 
 class Kind(ABC):
@@ -75,8 +68,8 @@ class Kind(ABC):
         """Return the stored form of a value written in a shell or a table cell: JSON."""
         try:
             raw = json.loads(text)
-        except ValueError:
-            raise InvalidValue(("", f"is not JSON: {text!r}")) from None
+        except (ValueError, RecursionError):
+            raise InvalidValue(("", f"is not JSON: {quote(text)}")) from None
         return self.parse(raw)
 
     def options(self) -> dict[str, Any]:
@@ -100,7 +93,7 @@ class Boolean(Kind):
         try:
             return {"on": True, "true": True, "off": False, "false": False}[text.strip().lower()]
         except KeyError:
-            raise InvalidValue(("", f"must be on or off, not {text!r}")) from None
+            raise InvalidValue(("", f"must be on or off, not {quote(text)}")) from None
 
 
 @dataclass(frozen=True)
@@ -110,6 +103,9 @@ class Integer(Kind):
     name: ClassVar[str] = "integer"
     minimum: int = -MAX_INTEGER
     maximum: int = MAX_INTEGER
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, int)
 
     def parse(self, raw: Any) -> int:
         if isinstance(raw, bool) or not isinstance(raw, int):
@@ -124,22 +120,25 @@ class Integer(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A finite number. Integers are taken, and stay integers."""
+    """A number within ±(2**53 - 1), optionally within narrower bounds. A whole one is an integer.
+
+    Beyond that PostgreSQL gives other numbers back than it was given.
+    """
 
     name: ClassVar[str] = "number"
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: float = -MAX_INTEGER
+    maximum: float = MAX_INTEGER
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, int | float)
 
     def parse(self, raw: Any) -> int | float:
         if isinstance(raw, bool) or not isinstance(raw, int | float):
             raise InvalidValue(("", f"must be a number, not {describe_type(raw)}"))
-        if (isinstance(raw, int) and abs(raw) > MAX_INTEGER) or not math.isfinite(raw):
-            raise InvalidValue(("", "must be a finite number that JSON holds exactly"))
-        if self.minimum is not None and raw < self.minimum:
-            raise InvalidValue(("", f"must be at least {self.minimum}"))
-        if self.maximum is not None and raw > self.maximum:
-            raise InvalidValue(("", f"must be at most {self.maximum}"))
-        return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+        if not self.minimum <= raw <= self.maximum:  # NaN and the infinities neither
+            raise InvalidValue(("", f"must be between {self.minimum} and {self.maximum}"))
+        stored: int | float = settle_number(raw)
+        return stored
 
     def options(self) -> dict[str, Any]:
         return _without_defaults(self)
@@ -158,6 +157,10 @@ class String(_TextKind):
 
     name: ClassVar[str] = "string"
     max_length: int = MAX_TEXT
+
+    def __post_init__(self) -> None:
+        if not is_a(self.max_length, int) or not 1 <= self.max_length <= MAX_TEXT:
+            raise InvalidKind(f"max_length must be an integer from 1 to {MAX_TEXT}")
 
     def parse(self, raw: Any) -> str:
         if not isinstance(raw, str):
@@ -204,31 +207,34 @@ class ChoiceSet(Kind):
 
     name: ClassVar[str] = "choice_set"
     choices: tuple[str, ...] = ()
-    numbers: Mapping[str, int] = field(default_factory=dict)
+    numbers: Any = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_choices(self.choices)
+        _check_numbers(self.numbers, self.choices)
 
     def parse(self, raw: Any) -> list[str]:
         if not isinstance(raw, list):
             raise InvalidValue(("", f"must be a list of names, not {describe_type(raw)}"))
-        by_number = {number: name for name, number in self.numbers.items()}
         names: list[str] = []
-        problems: list[Problem] = []
-        for position, member in enumerate(raw):
-            is_number = isinstance(member, int) and not isinstance(member, bool)
-            name = by_number.get(member) if is_number else member
-            if not isinstance(member, str) and not is_number:
-                problems.append((f"[{position}]", f"must be a name, not {describe_type(member)}"))
-            elif name not in self.choices:
-                problems.append((f"[{position}]", _unknown_choice(str(member), self.choices)))
-            elif name in names:
-                problems.append((f"[{position}]", f"{name} is listed twice"))
-            else:
-                names.append(name)
-        if problems:
+        if problems := tuple(islice(self._take(raw, names), MAX_PROBLEMS)):
             raise InvalidValue(*problems)
         return names
+
+    def _take(self, raw: list[Any], names: list[str]) -> Iterator[Problem]:
+        """Add each member's name to ``names``, or give what is wrong with it."""
+        by_number = {number: name for name, number in self.numbers.items()}
+        for position, member in enumerate(raw):
+            is_number = is_a(member, int)
+            name = by_number.get(member) if is_number else member
+            if not isinstance(member, str) and not is_number:
+                yield f"[{position}]", f"must be a name, not {describe_type(member)}"
+            elif name not in self.choices:
+                yield f"[{position}]", _unknown_choice(member, self.choices)
+            elif name in names:
+                yield f"[{position}]", f"{name} is listed twice"
+            else:
+                names.append(name)
 
     def options(self) -> dict[str, Any]:
         numbers = {"numbers": dict(self.numbers)} if self.numbers else {}
@@ -237,7 +243,7 @@ class ChoiceSet(Kind):
 
 @dataclass(frozen=True)
 class Object(Kind):
-    """An object that its JSON Schema (draft 2020-12) accepts, taken and replaced as a whole.
+    """An object that its JSON Schema (features.schemas) accepts, taken and replaced as a whole.
 
     Three conveniences follow from the schema. A property declared in snake_case may be written in
     lowerCamelCase too, where no others are allowed. An absent property takes its ``default``.
@@ -245,32 +251,51 @@ class Object(Kind):
     """
 
     name: ClassVar[str] = "object"
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    schema: Any = field(default_factory=lambda: {"type": "object"})
 
     def __post_init__(self) -> None:
+        if not is_storable(self.schema) or not isinstance(self.schema, dict):
+            raise InvalidKind("the schema must be an object that JSON holds")
         if self.schema.get("type") != "object":
             raise InvalidKind('the schema must have "type": "object"')
         try:
-            jsonschema.Draft202012Validator.check_schema(self.schema)
-        except jsonschema.SchemaError as error:
-            raise InvalidKind(f"not a JSON Schema: {error.message}") from None
+            validator = self._validator
+        except InvalidSchema as error:
+            raise InvalidKind(str(error)) from None
+        if len({camel_case(name) for name in self._properties}) < len(self._properties):
+            raise InvalidKind("two properties differ only in how they are spelt")
+        for name, declared in self._properties.items():
+            if isinstance(declared, dict) and "default" in declared:
+                for fault in validator.descend(declared["default"], declared):
+                    raise InvalidKind(f'the default of "{name}" does not fit: {fault.message}')
 
     def parse(self, raw: Any) -> dict[str, Any]:
         if not isinstance(raw, dict):
             raise InvalidValue(("", f"must be an object, not {describe_type(raw)}"))
         if not is_storable(raw):
-            raise InvalidValue(("", "must not contain NUL, lone surrogates or endless numbers"))
+            raise InvalidValue(
+                (
+                    "",
+                    f"must hold no NUL, lone surrogate, number beyond ±{MAX_INTEGER} or "
+                    f"nesting deeper than {MAX_DEPTH}",
+                )
+            )
+        if len(json.dumps(raw, ensure_ascii=False)) > MAX_TEXT:
+            raise InvalidValue(("", f"must have at most {MAX_TEXT} characters as JSON"))
         spelled, value = self._rename(raw)
-        validator = jsonschema.Draft202012Validator(
-            self.schema, format_checker=_formats, registry=Registry()
+        value = self._fill(value)
+        problems = (
+            problem
+            for error in self._validator.iter_errors(value)
+            for problem in _schema_problems(error, spelled)
         )
-        problems = [
-            _schema_problem(error, spelled, self._properties)
-            for error in validator.iter_errors(value)
-        ]
-        if problems:
-            raise InvalidValue(*problems)
-        return self._fill(value)
+        if found := tuple(islice(problems, MAX_PROBLEMS)):
+            raise InvalidValue(*found)
+        return value
+
+    @cached_property
+    def _validator(self) -> Any:
+        return make_validator(self.schema)
 
     @property
     def _properties(self) -> Mapping[str, Any]:
@@ -293,35 +318,43 @@ class Object(Kind):
         return spelled, value
 
     def _fill(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Return the valid object without empty URIs and with the declared defaults, in order."""
+        """Return a copy without empty URIs, with the declared defaults, declared ones first."""
         filled: dict[str, Any] = {}
         for name, declared in self._properties.items():
-            given = value.get(name, declared.get("default") if isinstance(declared, dict) else None)
-            is_blank = given == "" and declared.get("format") == "http-uri"
-            if (name in value or given is not None) and not is_blank:
+            rules = declared if isinstance(declared, dict) else {}
+            given = value.get(name, rules.get("default"))
+            is_absent = name not in value and "default" not in rules
+            if not is_absent and not (given == "" and rules.get("format") == HTTP_URI):
                 filled[name] = given
-        return filled | {name: value[name] for name in value if name not in self._properties}
+        settled: dict[str, Any] = settle(
+            filled | {name: value[name] for name in value if name not in self._properties}
+        )
+        return settled
 
     def options(self) -> dict[str, Any]:
         return {"schema": dict(self.schema)}
 
 
-KINDS: dict[str, type[Kind]] = {
+KINDS: dict[str, Any] = {
     kind.name: kind for kind in (Boolean, Integer, Number, String, Choice, ChoiceSet, Object)
 }
 
 
-def make_kind(name: str, options: Mapping[str, Any]) -> Kind:
+def make_kind(name: Any, options: Any) -> Kind:
     """Return the kind of that name with its options. InvalidKind for anything unfit."""
-    try:
-        kind = KINDS[name]
-    except KeyError:
-        raise InvalidKind(f'"{name}" is no kind{did_you_mean(name, list(KINDS))}') from None
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise InvalidKind(f"{quote(name)} is no kind{did_you_mean(str(name), list(KINDS))}")
+    if not isinstance(options, Mapping):
+        raise InvalidKind(f"the options must be an object, not {describe_type(options)}")
+    takes = [option.name for option in fields(kind)] if is_dataclass(kind) else []
+    if unknown := [key for key in options if key not in takes]:
+        raise InvalidKind(f"{name} takes no such options: {', '.join(map(str, unknown))}")
+    if not isinstance(options.get("choices", []), list | tuple):
+        raise InvalidKind(_CHOICES)
     known = {key: tuple(value) if key == "choices" else value for key, value in options.items()}
-    try:
-        return kind(**known)
-    except TypeError:
-        raise InvalidKind(f"{name} takes no such options: {', '.join(options)}") from None
+    made: Kind = kind(**known)
+    return made
 
 
 def camel_case(name: str) -> str:
@@ -330,81 +363,72 @@ def camel_case(name: str) -> str:
     return head + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-def is_storable_text(text: str) -> bool:
-    """Whether both databases can keep the text: no NUL, no lone surrogate."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def is_storable(raw: Any) -> bool:
-    """Whether both databases can keep a raw value, whatever is nested in it."""
-    match raw:
-        case str():
-            return is_storable_text(raw)
-        case bool() | None:
-            return True
-        case int():
-            return abs(raw) <= MAX_INTEGER
-        case float():
-            return math.isfinite(raw)
-        case list():
-            return all(map(is_storable, raw))
-        case _:
-            return all(is_storable_text(key) and is_storable(value) for key, value in raw.items())
-
-
-_formats = jsonschema.FormatChecker(formats=())
-
-
-@_formats.checks("http-uri")
-def is_http_uri(value: object) -> bool:
-    """Whether a text is empty or an absolute http or https URI with a host."""
-    if not isinstance(value, str) or value == "":
-        return True
-    if any(character.isspace() or not character.isprintable() for character in value):
-        return False
-    try:
-        parts = urlsplit(value)
-        _port = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
-
-
-def _schema_problem(
-    error: Any, spelled: Mapping[str, str], properties: Mapping[str, Any]
-) -> Problem:
-    """Turn a schema's complaint into a path, spelt as it was written, and a sentence."""
+def _schema_problems(error: Any, spelled: Mapping[str, str]) -> Iterator[Problem]:
+    """Turn a schema's complaint into paths, spelt as they were written, and sentences."""
     steps = list(error.absolute_path)
     if steps:
         steps[0] = spelled.get(steps[0], steps[0])
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     match error.validator:
-        case "additionalProperties" if not steps:
-            unknown = next(name for name in error.instance if name not in properties)
-            return f".{unknown}", f"is not known{did_you_mean(unknown, list(properties))}"
-        case "format" if error.validator_value == "http-uri":
-            return path, "must be an absolute http or https URI"
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            for name in error.instance:
+                if name not in known:
+                    yield f"{path}.{name[:MAX_QUOTED]}", f"is not known{did_you_mean(name, known)}"
+        case "required":
+            # The library complains once for each; only its sentence says about which.
+            names = error.validator_value
+            yield from (
+                (f"{path}.{name}", "is required")
+                for name in names
+                if error.message.startswith(f"{name!r} ")
+            )
+        case "format" if error.validator_value == HTTP_URI:
+            yield path, "must be an absolute http or https URI"
         case "type":
             wanted = error.validator_value
-            return path, f"must be of type {wanted}, not {describe_type(error.instance)}"
+            types = wanted if isinstance(wanted, str) else " or ".join(wanted)
+            yield path, f"must be of type {types}, not {describe_type(error.instance)}"
         case _:
-            return path, str(error.message)
+            yield path, str(error.message)[: 5 * MAX_QUOTED]
 
 
-def _unknown_choice(name: str, choices: Sequence[str]) -> str:
-    return f"{name!r} is not one of the names{did_you_mean(name, choices)}"
+def _unknown_choice(member: str | int, choices: Sequence[str]) -> str:
+    hint = did_you_mean(member, choices) if isinstance(member, str) else ""
+    return f"{quote(member)} is not one of the names{hint}"
+
+
+_CHOICES = "the choices must be a list of different names"
 
 
 def _check_choices(choices: tuple[str, ...]) -> None:
-    if not choices or len(set(choices)) != len(choices):
-        raise InvalidKind("the choices must be a list of different names")
-    if not all(name and is_storable_text(name) for name in choices):
-        raise InvalidKind("every choice must be a text that is not empty")
+    are_texts = all(isinstance(name, str) for name in choices)
+    if not choices or not are_texts or len(set(choices)) != len(choices):
+        raise InvalidKind(_CHOICES)
+    if not all(name and len(name) <= MAX_CHOICE and is_storable_text(name) for name in choices):
+        raise InvalidKind(f"every choice must be a text of 1 to {MAX_CHOICE} characters")
+
+
+def _check_numbers(numbers: Any, choices: tuple[str, ...]) -> None:
+    if not isinstance(numbers, Mapping) or not all(
+        name in choices and is_a(number, int) for name, number in numbers.items()
+    ):
+        raise InvalidKind("the numbers must be an object from choices to integers")
+    if len(set(numbers.values())) != len(numbers):
+        raise InvalidKind("the numbers of the choices must differ")
+
+
+def _check_bounds(kind: Integer | Number, number: Any) -> None:
+    for bound in (kind.minimum, kind.maximum):
+        if not is_a(bound, number) or not -MAX_INTEGER <= bound <= MAX_INTEGER:
+            raise InvalidKind(f"minimum and maximum must be numbers within ±{MAX_INTEGER}")
+    if kind.minimum > kind.maximum:
+        raise InvalidKind("minimum must not be above maximum")
 
 
 def _without_defaults(kind: Any) -> dict[str, Any]:
     return {
-        name: getattr(kind, name)
-        for name, declared in kind.__dataclass_fields__.items()
-        if getattr(kind, name) != declared.default
+        option.name: getattr(kind, option.name)
+        for option in fields(kind)
+        if getattr(kind, option.name) != option.default
     }

@@ -5,7 +5,7 @@ is disabled, or that nobody set, has its default.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tenancy.levels import OWNED_LEVELS, Level
@@ -53,6 +53,9 @@ def resolve(rules: Rules, overrides: Mapping[Level, Override]) -> Effective:
 
 
 def locking_level(rules: Rules, overrides: Mapping[Level, Override], below: Level) -> Level | None:
-    """Return the level above ``below`` whose lock forbids setting a value there, if any."""
+    """Return the level above ``below`` whose lock forbids setting a value there, if any.
+
+    A lock holds while the feature is disabled, too: nothing is prepared behind its back.
+    """
     above = {level: override for level, override in overrides.items() if level < below}
-    return resolve(rules, above).locked_by
+    return resolve(replace(rules, enabled=True), above).locked_by

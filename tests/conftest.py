@@ -5,8 +5,13 @@ import shutil
 import signal
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connection
+
+# The machine may be busy: how long an example takes says nothing.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
