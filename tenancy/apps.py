@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models import CharField
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -9,7 +10,10 @@ class TenancyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the two rows that always exist put in place after every migrate."""
+        """Make the lookups known; have the two rows that always exist put there by migrate."""
+        from tenancy.lookups import Prefix
+
+        CharField.register_lookup(Prefix)
         post_migrate.connect(_create_fixed_rows, sender=self)
 
 

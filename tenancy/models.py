@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -70,6 +71,16 @@ def _public_id_field() -> "models.CharField[str, str]":
     )
 
 
+def _folded(field: str, max_length: int = 200) -> "models.GeneratedField":
+    """A column that the database keeps: another in lower case, indexed for ``__prefix``."""
+    return models.GeneratedField(
+        expression=Lower(field),
+        output_field=models.CharField(max_length=max_length),
+        db_persist=True,
+        db_index=True,
+    )
+
+
 class System(Owner):
     """The one row at the top of every lineage."""
 
@@ -109,6 +120,7 @@ class Instance(Owner):
 
     public_id = _public_id_field()
     name = models.CharField(_("name"), max_length=200)
+    folded_name = _folded("name")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -158,6 +170,7 @@ class Organization(Owner):
     instance = models.ForeignKey(Instance, models.PROTECT, related_name="organizations")
     public_id = _public_id_field()
     name = models.CharField(_("name"), max_length=200)
+    folded_name = _folded("name")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -231,6 +244,9 @@ class User(AbstractBaseUser, Owner):
     username = models.CharField(_("username"), max_length=200)
     name = models.CharField(_("name"), max_length=200, blank=True)
     email = models.EmailField(_("email"), blank=True)
+    folded_username = _folded("username")
+    folded_name = _folded("name")
+    folded_email = _folded("email", 254)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(
         _("may sign in to the admin"),

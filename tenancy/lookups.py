@@ -1,0 +1,38 @@
+"""Searching by how a text begins, with an index, on both databases."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Lookup
+from django.db.models.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:
+    TextLookup = Lookup[str]
+else:
+    TextLookup = Lookup  # takes no parameter when it runs
+
+Sql = tuple[str, tuple[str | int, ...]]
+
+
+class Prefix(TextLookup):
+    """``column__prefix="al"``: begins with it, case counts. Columns of folded text ignore case.
+
+    The stock ``startswith`` cannot use an index on SQLite. On PostgreSQL this is LIKE, which uses
+    the index that ``db_index`` makes for it; on SQLite a range, whose order is by code points.
+    """
+
+    lookup_name = "prefix"
+
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> Sql:
+        """Return LIKE with the wildcards escaped."""
+        left, parameters = self.process_lhs(compiler, connection)
+        escaped = str(self.rhs).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return f"{left} LIKE %s", (*parameters, f"{escaped}%")
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any) -> Sql:
+        """Return a range from the text to the last that begins with it."""
+        left, parameters = self.process_lhs(compiler, connection)
+        text = str(self.rhs)
+        return (
+            f"({left} >= %s AND {left} < %s)",
+            (*parameters, text, *parameters, text + chr(0x10FFFF)),
+        )
