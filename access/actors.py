@@ -19,13 +19,15 @@ class Actor(Author):
     """A user or an API client with what it was granted.
 
     ``user`` is None for an API client; ``instance`` is the one that an API client is bound to, None
-    for a user. ``impersonator`` is who acts in the user's name.
+    for a user. ``impersonator`` is who acts in the user's name. ``withheld`` says why an actor that
+    could hold grants was given none for this request, such as ``address``; nobody outside is told.
     """
 
     grants: tuple[Grant, ...] = ()
     user: User | None = None
     instance: Instance | None = None
     impersonator: Author | None = None
+    withheld: str = ""
 
     def limited_to(self, names: Permissions) -> "Actor":
         """Return the actor with these permissions at most."""

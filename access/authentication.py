@@ -34,7 +34,8 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
-        found = find_token(token.strip().decode("latin-1"))
+        address = request.META.get("REMOTE_ADDR", "")
+        found = find_token(token.strip().decode("latin-1"), address=address)
         if found is None:
             raise InvalidCredentials
         actor, row, revision = found
@@ -46,10 +47,12 @@ class BearerAuthentication(BaseAuthentication):
         return 'Bearer realm="strata"'
 
 
-def find_token(text: str) -> tuple[Actor, AccessToken, int] | None:
+def find_token(text: str, *, address: str) -> tuple[Actor, AccessToken, int] | None:
     """Return the actor of a valid token, its row and the revision; None for any other text.
 
-    One query reads the token, its user, the roles held and the revision: a row for each role.
+    One query reads the token, its user and the roles held, or its client and the client features,
+    and the revision: a row for each. A client's allow list holds for its tokens: called from
+    another ``address``, the actor has no grants.
     """
     rows: list[Any] = list(
         AccessToken.objects.filter(digest=digest_of(text))
@@ -58,6 +61,7 @@ def find_token(text: str) -> tuple[Actor, AccessToken, int] | None:
             held_role=F("user__memberships__role"),
             held_instance=F("user__memberships__instance_id"),
             held_organization=F("user__memberships__organization_id"),
+            held_feature=F("client__features__name"),
             revision=Subquery(Revision.objects.values("token")[:1]),
         )
     )
@@ -65,7 +69,11 @@ def find_token(text: str) -> tuple[Actor, AccessToken, int] | None:
     if not rows or rows[0].expires_at <= now:
         return None
     token = rows[0]
-    actor = _user_actor(token.user, rows) if token.user else token.client.as_actor()
+    if token.user:
+        actor = _user_actor(token.user, rows)
+    else:
+        held = [row.held_feature for row in rows if row.held_feature]
+        actor = token.client.as_actor(held, address=address)
     if actor is None:
         return None
     if token.permissions is not None:

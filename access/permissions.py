@@ -18,7 +18,10 @@ class Action(StrEnum):
 
 
 class Resource(StrEnum):
-    """What a permission is about; the feature resources are one for each level."""
+    """What a permission is about; the feature resources are one for each level.
+
+    Definitions and instances belong to the system; the rest lies within an instance.
+    """
 
     SYSTEM_FEATURE = "system.feature"
     INSTANCE_FEATURE = "iam.feature"
@@ -27,6 +30,11 @@ class Resource(StrEnum):
     POLICY = "iam.policy"
     CLIENTS = "clients"
     TOKENS = "tokens"
+    DEFINITIONS = "definition"
+    INSTANCES = "instance"
+    ORGANIZATIONS = "org"
+    USERS = "user"
+    MEMBERSHIPS = "membership"
 
 
 FEATURES_OF = {
@@ -72,10 +80,14 @@ def permissions(resources: Iterable[Resource], *actions: Action) -> Permissions:
 
 ALL_ACTIONS = (Action.READ, Action.WRITE, Action.DELETE)
 
-_SYSTEM = (Resource.SYSTEM_FEATURE,)
+_SYSTEM = (Resource.SYSTEM_FEATURE, Resource.DEFINITIONS, Resource.INSTANCES)
 _ORG_AND_USERS = (Resource.ORGANIZATION_FEATURE, Resource.USER_FEATURE)
 _FEATURES = (Resource.INSTANCE_FEATURE, *_ORG_AND_USERS)
-_IAM = (*_FEATURES, Resource.POLICY, Resource.CLIENTS, Resource.TOKENS)
+_PEOPLE = (Resource.USERS, Resource.MEMBERSHIPS)
+_IAM = (
+    *(*_FEATURES, Resource.POLICY, Resource.CLIENTS, Resource.TOKENS),
+    *(Resource.ORGANIZATIONS, *_PEOPLE),
+)
 
 
 class Role(StrEnum):
@@ -115,13 +127,15 @@ ROLE_PERMISSIONS: dict[Role, Permissions] = {
     Role.SYSTEM_OWNER_VIEWER: permissions(_SYSTEM, Action.READ),
     Role.IAM_OWNER: permissions(_IAM, *ALL_ACTIONS),
     Role.IAM_OWNER_VIEWER: permissions(_IAM, Action.READ),
-    Role.IAM_ORG_MANAGER: permissions(_ORG_AND_USERS, *ALL_ACTIONS),
-    Role.IAM_USER_MANAGER: permissions([Resource.USER_FEATURE], *ALL_ACTIONS),
+    Role.IAM_ORG_MANAGER: permissions(
+        (*_ORG_AND_USERS, Resource.ORGANIZATIONS, Resource.USERS), *ALL_ACTIONS
+    ),
+    Role.IAM_USER_MANAGER: permissions((Resource.USER_FEATURE, Resource.USERS), *ALL_ACTIONS),
     Role.IAM_LOGIN_CLIENT: permissions((*_FEATURES, Resource.POLICY), Action.READ),
-    Role.ORG_OWNER: permissions(_ORG_AND_USERS, *ALL_ACTIONS),
-    Role.ORG_OWNER_VIEWER: permissions(_ORG_AND_USERS, Action.READ),
+    Role.ORG_OWNER: permissions((*_ORG_AND_USERS, *_PEOPLE), *ALL_ACTIONS),
+    Role.ORG_OWNER_VIEWER: permissions((*_ORG_AND_USERS, *_PEOPLE), Action.READ),
     Role.ORG_SETTINGS_MANAGER: permissions([Resource.ORGANIZATION_FEATURE], *ALL_ACTIONS),
-    Role.ORG_USER_MANAGER: permissions([Resource.USER_FEATURE], *ALL_ACTIONS),
+    Role.ORG_USER_MANAGER: permissions((Resource.USER_FEATURE, Resource.USERS), *ALL_ACTIONS),
 }
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Q
 
 from access.actors import Actor
-from access.permissions import Action, Permission, Resource
+from access.permissions import Action, Permission, Resource, Role
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
 
@@ -97,6 +97,13 @@ def require_on_features(
     else:
         require(actor, permission, owner)
     return owner
+
+
+def may_grant(actor: Actor, role: Role, owner: Owner) -> bool:
+    """Whether the actor may give and take a role on the owner: never one wider than their own."""
+    if not allows(actor, Permission(Resource.MEMBERSHIPS, Action.WRITE), owner):
+        return False
+    return all(allows(actor, permission, owner) for permission in role.permissions)
 
 
 def _reading(effective: bool) -> Action:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from access.asides import write_aside
 from access.models import AccessToken, Membership
 from access.permissions import Role
 from events.services import Author, Entry, Origin, StreamKey, append
@@ -102,9 +103,9 @@ def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> Non
 
 
 def note_token_use(token: AccessToken, now: datetime) -> None:
-    """Remember when a token was last used, with a write at most once a minute."""
+    """Remember when a token was last used, at most once a minute; nobody waits for the write."""
     if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
-        AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        write_aside(lambda: AccessToken.objects.filter(pk=token.pk).update(last_used_at=now))
 
 
 def _check_role_fits(user: User, role: Role, owner: Owner) -> None:

@@ -1,10 +1,12 @@
 """The cast of the tests, made through the services, and short ways to act."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
 from access.permissions import Role
 from access.services import grant_role, issue_token
+from clients.services import IssuedClient, create_client
 from events.models import Surface
 from events.services import Author, Origin
 from tenancy.models import Instance, Organization, System, User
@@ -61,3 +63,15 @@ def make_holder(role: Role, owner, username: str = "") -> User:
 def token_for(user: User, **options) -> str:
     """Return the text of a new bearer token of a user."""
     return issue_token(user, **BY, **options).text
+
+
+def make_client(instance: Instance, *features: str, description: str = "") -> IssuedClient:
+    """Make an API client that holds some client features."""
+    description = description or " ".join(features) or "no features"
+    return create_client(instance, description, features=features, **BY)
+
+
+def basic(issued: IssuedClient, secret: str | None = None) -> dict[str, str]:
+    """Return the headers with which a client signs in, with another secret if one is given."""
+    pair = f"{issued.client.client_id}:{issued.secret if secret is None else secret}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}

@@ -58,7 +58,7 @@ def test_demo__tokens__are_of_the_user_and_role_they_are_named_for():
     document = demo_document()
 
     for name, role in TOKENS.items():
-        found = find_token(document["tokens"][name])
+        found = find_token(document["tokens"][name], address="127.0.0.1")
         assert found, name
         assert found[0].user, name
         assert found[0].id == document["users"][name]
@@ -93,8 +93,8 @@ def test_demo__again__keeps_the_ids_and_makes_new_secrets():
     for kept in ("instance", "organizations", "users"):
         assert second[kept] == first[kept]
     assert second["admin"]["password"] != first["admin"]["password"]
-    assert all(find_token(token) for token in second["tokens"].values())
-    assert not any(find_token(token) for token in first["tokens"].values())
+    assert all(find_token(token, address="127.0.0.1") for token in second["tokens"].values())
+    assert not any(find_token(token, address="127.0.0.1") for token in first["tokens"].values())
     assert AccessToken.objects.count() == len(TOKENS)
 
 
@@ -150,7 +150,7 @@ def test_demo_if_empty__with_an_instance__changes_nothing():
     printed = demo("--if-empty")
 
     assert printed == ""
-    assert find_token(first["tokens"]["iam_owner"])
+    assert find_token(first["tokens"]["iam_owner"], address="127.0.0.1")
     assert User.objects.get(username="admin").check_password(first["admin"]["password"])
 
 
@@ -163,6 +163,6 @@ def test_demo_if_empty__without__tells_how_to_begin(monkeypatch):
     assert User.objects.get(username="admin").check_password(password)
     assert "http://localhost:8123/admin/" in printed
     token = printed.split("Bearer ")[1].split("'")[0]
-    assert find_token(token)
+    assert find_token(token, address="127.0.0.1")
     assert "http://localhost:8123/v2/features/user/alice?inheritance=true" in printed
     assert get_features(User.objects.get(username="alice")).values

@@ -1,0 +1,142 @@
+"""Changing who exists, with a history: the door for every surface but the bulk import.
+
+The rows themselves are made by tenancy.services, which knows nothing of events.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils.translation import gettext as _
+
+from events.services import Author, Entry, Origin, StreamKey, append
+from tenancy import services as rows
+from tenancy.models import Instance, Organization, Owner, User
+from tenancy.revision import touch_revision
+
+KIND = "tenant"  # of the streams that hold these events
+
+AnyOwner = TypeVar("AnyOwner", bound=Owner)
+
+CHANGEABLE: Mapping[type[Owner], frozenset[str]] = {
+    Instance: frozenset({"name"}),
+    Organization: frozenset({"name"}),
+    User: frozenset({"username", "name", "email", "is_active", "is_staff"}),
+}
+"""What may be changed of a tenant afterwards. Ids and places never: settings hang on them."""
+
+
+def create_instance(
+    name: str,
+    *,
+    actor: Author,
+    origin: Origin,
+    public_id: str | None = None,
+    domains: Iterable[str] = (),
+) -> Instance:
+    """Create an instance. ValidationError for a taken id or another instance's domain."""
+    with transaction.atomic():
+        instance = rows.create_instance(name, public_id=public_id, domains=domains)
+        return _record_creation(instance, actor, origin)
+
+
+def create_organization(
+    instance: Instance,
+    name: str,
+    *,
+    actor: Author,
+    origin: Origin,
+    public_id: str | None = None,
+) -> Organization:
+    """Create an organization of an instance. ValidationError for a taken id."""
+    with transaction.atomic():
+        organization = rows.create_organization(instance, name, public_id=public_id)
+        return _record_creation(organization, actor, origin)
+
+
+def create_user(
+    organization: Organization,
+    username: str,
+    *,
+    actor: Author,
+    origin: Origin,
+    **fields: Any,
+) -> User:
+    """Create a user of an organization; ``fields`` as tenancy.services.create_user takes them.
+
+    ValidationError for an id or a name that is taken within the instance.
+    """
+    with transaction.atomic():
+        return _record_creation(rows.create_user(organization, username, **fields), actor, origin)
+
+
+def change_tenant(
+    owner: AnyOwner, changes: Mapping[str, Any], *, actor: Author, origin: Origin
+) -> AnyOwner:
+    """Set some of a tenant's CHANGEABLE fields, with an event for each that becomes another.
+
+    ValidationError for another field or a bad value; then nothing is written.
+    """
+    allowed = CHANGEABLE.get(type(owner), frozenset())
+    if unknown := sorted(set(changes) - allowed):
+        raise ValidationError({name: _("can't be changed") for name in unknown})
+    entries = [
+        Entry("tenants.changed", name, before=getattr(owner, name), after=value)
+        for name, value in changes.items()
+        if getattr(owner, name) != value
+    ]
+    if not entries:
+        return owner
+    for entry in entries:
+        setattr(owner, entry.subject, entry.after)
+    owner.full_clean(exclude=["password"])
+    with transaction.atomic():
+        owner.save(update_fields=[entry.subject for entry in entries])
+        append(StreamKey.of(owner, KIND), entries, actor=actor, origin=origin)
+        touch_revision()  # instances are kept by revision
+    return owner
+
+
+def set_domains(
+    instance: Instance, domains: Iterable[str], *, actor: Author, origin: Origin
+) -> None:
+    """Replace an instance's domains. ValidationError for a bad one or another instance's."""
+    with transaction.atomic():
+        before = _domains_of(instance)
+        rows.set_domains(instance, domains)
+        after = _domains_of(instance)
+        if before != after:
+            entry = Entry("tenants.changed", "domains", before=before, after=after)
+            append(StreamKey.of(instance, KIND), [entry], actor=actor, origin=origin)
+
+
+def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
+    """Delete a tenant with its settings, roles and tokens; its history stays.
+
+    ValidationError while others belong to it: users to an organization, organizations or API
+    clients to an instance.
+    """
+    with transaction.atomic():
+        entry = Entry("tenants.deleted", before=str(owner))
+        append(StreamKey.of(owner, KIND), [entry], actor=actor, origin=origin)
+        try:
+            owner.delete()
+        except ProtectedError as error:
+            count = len(error.protected_objects)
+            raise ValidationError(
+                _("%(owner)s still has what belongs to it (%(count)s): delete that first")
+                % {"owner": owner.reference, "count": count}
+            ) from error
+        touch_revision()
+
+
+def _record_creation(owner: AnyOwner, actor: Author, origin: Origin) -> AnyOwner:
+    entry = Entry("tenants.created", after=str(owner))
+    append(StreamKey.of(owner, KIND), [entry], actor=actor, origin=origin)
+    return owner
+
+
+def _domains_of(instance: Instance) -> list[str]:
+    return sorted(instance.domains.values_list("domain", flat=True))

@@ -1,0 +1,162 @@
+"""From a client's id and secret to the actor that the policy is asked about."""
+
+import base64
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, Subquery
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import NotAuthenticated, Throttled
+from rest_framework.request import Request
+
+from access.actors import Actor
+from access.asides import write_aside
+from access.authentication import InvalidCredentials
+from access.services import digest_of
+from clients.models import ApiClient, RefusalReason
+from clients.refusals import (
+    FAILURES_ALLOWED,
+    failure_times,
+    note_refusal,
+    storable,
+    throttled_until,
+)
+from tenancy.revision import Revision
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class UnsupportedScheme(InvalidCredentials):
+    """An Authorization header of another scheme than Basic, where only that one will do."""
+
+
+@dataclass(frozen=True)
+class SignedInClient:
+    """A client whose credentials are right, as the actor that it is from its address."""
+
+    client: ApiClient
+    actor: Actor
+    revision: int
+
+
+class ClientAuthentication(BaseAuthentication):
+    """``Authorization: Basic …`` of an API client's id and secret."""
+
+    def authenticate(self, request: Request) -> tuple[Actor, ApiClient] | None:
+        """Return the actor and the client, or None when the header is of another scheme."""
+        header = get_authorization_header(request)
+        if header.partition(b" ")[0].lower() != b"basic":
+            return None
+        signed_in = sign_in_client(
+            header,
+            {},
+            address=request.META.get("REMOTE_ADDR", ""),
+            request_id=getattr(request._request, "request_id", ""),
+        )
+        request._request.revision = signed_in.revision  # type: ignore[attr-defined]
+        return signed_in.actor, signed_in.client
+
+
+def sign_in_client(
+    header: bytes, parameters: Mapping[str, str], *, address: str, request_id: str
+) -> SignedInClient:
+    """Return the client that an Authorization header names, or else the parameters.
+
+    The parameters are ``client_id`` and ``client_secret``; the header wins. NotAuthenticated when
+    both are absent, UnsupportedScheme for another scheme than Basic, Throttled after too many wrong
+    secrets from this address, InvalidCredentials for whatever else is wrong. From an address that
+    the client's allow list refuses, the actor has no grants.
+    """
+    if header:
+        client_id, secret = parse_basic(header)
+    else:
+        client_id, secret = parameters.get("client_id", ""), parameters.get("client_secret", "")
+        if not client_id and not secret:
+            raise NotAuthenticated
+    return _find_client(storable(client_id, 64), secret, address=address, request_id=request_id)
+
+
+def parse_basic(header: bytes) -> tuple[str, str]:
+    """Return id and secret of a Basic header. UnsupportedScheme or InvalidCredentials."""
+    scheme, _, encoded = header.strip().partition(b" ")
+    if scheme.lower() != b"basic":
+        raise UnsupportedScheme
+    try:
+        client_id, colon, secret = (
+            base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        )
+    except ValueError:
+        raise InvalidCredentials from None
+    if not colon:
+        raise InvalidCredentials
+    return client_id, secret
+
+
+def _find_client(client_id: str, secret: str, *, address: str, request_id: str) -> SignedInClient:
+    """Find the client with one query: its features, instance, failures and the revision with it.
+
+    An unknown id and a wrong secret take the same steps, so that neither answer nor time differ.
+    """
+    failures = failure_times(client_id, address)
+    rows: list[Any] = list(
+        ApiClient.objects.filter(client_id=client_id)
+        .select_related("instance")
+        .annotate(
+            held=F("features__name"),
+            revision=Subquery(Revision.objects.values("token")[:1]),
+            failed_last=Subquery(failures[:1]),
+            failed_tenth=Subquery(failures[FAILURES_ALLOWED - 1 : FAILURES_ALLOWED]),
+        )
+        .order_by("features__id")
+    )
+    now = timezone.now()
+    if not _is_secret_of(rows[0] if rows else None, secret, now):
+        times = list(failures[:FAILURES_ALLOWED])
+        tenth = times[-1] if len(times) == FAILURES_ALLOWED else None
+        _refuse_throttled(client_id, address, times[0] if times else None, tenth)
+        reason = RefusalReason.SECRET if rows else RefusalReason.UNKNOWN
+        note_refusal(client_id, reason, address=address, request_id=request_id)
+        raise InvalidCredentials
+    client = rows[0]
+    _refuse_throttled(client_id, address, client.failed_last, client.failed_tenth)
+    actor = client.as_actor([row.held for row in rows if row.held], address=address)
+    if actor is None:
+        reason = RefusalReason.DISABLED if client.disabled else RefusalReason.EXPIRED
+        note_refusal(client_id, reason, address=address, request_id=request_id)
+        raise InvalidCredentials
+    if not actor.withheld:
+        _note_use(client, now)
+    return SignedInClient(client, actor, client.revision or 0)
+
+
+def _is_secret_of(client: ApiClient | None, secret: str, now: datetime) -> bool:
+    """Whether the secret is the client's newest, or the one before within its overlap."""
+    digest = digest_of(storable(secret, 1000))
+    newest = client.secret_digest if client else ""
+    previous = client.previous_digest if client else ""
+    is_newest = hmac.compare_digest(digest, newest or digest[::-1])
+    is_previous = hmac.compare_digest(digest, previous or digest[::-1])
+    if client is None:
+        return False
+    ends = client.previous_expires_at
+    return (is_newest and bool(newest)) or (
+        is_previous and bool(previous) and ends is not None and now < ends
+    )
+
+
+def _refuse_throttled(
+    client_id: str, address: str, last: datetime | None, tenth: datetime | None
+) -> None:
+    until = throttled_until(client_id, address, last, tenth)
+    if until:
+        raise Throttled(wait=max(0, (until - timezone.now()).total_seconds()))
+
+
+def _note_use(client: ApiClient, now: datetime) -> None:
+    """Remember the last use, with a write at most once a minute that nobody waits for."""
+    if client.last_used_at is None or now - client.last_used_at >= USE_NOTED_EVERY:
+        write_aside(lambda: ApiClient.objects.filter(pk=client.pk).update(last_used_at=now))
