@@ -7,6 +7,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("features.urls")),
+    path("", include("security.urls")),
 ]
 
 handler404 = "config.errors.not_found"

@@ -211,3 +211,11 @@ def hash_tag(body: Mapping[str, Any]) -> str:
     """Return the entity tag of an inherited view: a hash over all that the answer says."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
     return f'"h{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def names_tag(if_none_match: str | None, tag: str) -> bool:
+    """Whether If-None-Match names the tag; the comparison is weak (RFC 9110, 13.1.2)."""
+    if if_none_match is None:
+        return False
+    tags = [candidate.removeprefix("W/") for candidate in split_tags(if_none_match)]
+    return if_none_match.strip() == "*" or tag in tags

@@ -10,6 +10,7 @@ from access.views import ApiViewSet
 from features.definitions import definitions_at
 from features.serializers import (
     hash_tag,
+    names_tag,
     parse_change_set,
     parse_feature_id,
     parse_flag,
@@ -17,7 +18,6 @@ from features.serializers import (
     parse_single_value,
     render_details,
     render_features,
-    split_tags,
 )
 from features.services import get_features, reset_features, set_features
 from tenancy.levels import Level
@@ -38,7 +38,7 @@ class FeatureSettingsViewSet(ApiViewSet):
         features = get_features(owner, inheritance=inheritance)
         body = render_features(features)
         tag = hash_tag(body) if inheritance else f'"{features.details.position.sequence}"'
-        if _names_tag(request.headers.get("If-None-Match"), tag):
+        if names_tag(request.headers.get("If-None-Match"), tag):
             return Response(status=304, headers={"ETag": tag})
         return Response(body, headers={"ETag": tag})
 
@@ -85,11 +85,3 @@ class InstanceFeatureViewSet(ApiViewSet):
             origin=self.origin,
         )
         return Response({"details": render_details(details, with_creation=True)})
-
-
-def _names_tag(if_none_match: str | None, tag: str) -> bool:
-    """Whether If-None-Match names the tag; the comparison is weak (RFC 9110, 13.1.2)."""
-    if if_none_match is None:
-        return False
-    tags = [candidate.removeprefix("W/") for candidate in split_tags(if_none_match)]
-    return if_none_match.strip() == "*" or tag in tags
