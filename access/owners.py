@@ -4,10 +4,10 @@ from django.core.exceptions import ValidationError
 
 from access.callers import Caller
 from access.permissions import Action, Permission
-from access.policy import require, require_on_features
+from access.policy import UnknownOwner, require, require_on_features
 from tenancy.identifiers import validate_public_id
 from tenancy.levels import Level
-from tenancy.models import Instance, Owner, System
+from tenancy.models import Instance, Owner, System, User
 from tenancy.services import find_owner
 
 
@@ -26,6 +26,8 @@ def find_permitted_owner(
             require(caller.actor, Permission.on_features(level, action), caller.instance)
             raise ValidationError({f"{level.label}Id": error.messages}) from None
     owner = find_owner(caller.instance, level, public_id)
+    if owner is None and level is Level.USER:
+        owner = _operator_themselves(caller, public_id)
     return require_on_features(caller.actor, action, owner, level=level, instance=caller.instance)
 
 
@@ -36,4 +38,14 @@ def find_permitted_instance(caller: Caller, instance_id: str) -> Instance:
         validate_public_id(instance_id)
     except ValidationError as error:
         raise ValidationError({"instanceId": error.messages}) from None
-    return Instance.objects.get(public_id=instance_id)
+    instance = Instance.objects.filter(public_id=instance_id).first()
+    if instance is None:
+        raise UnknownOwner("instance not found")
+    return instance
+
+
+def _operator_themselves(caller: Caller, public_id: str) -> User | None:
+    """Return the caller when they are the operator of that id, who belongs to no instance."""
+    user = caller.actor.user
+    is_operator = user is not None and user.instance_id is None
+    return user if user and is_operator and user.public_id == public_id else None

@@ -4,10 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.http import UnreadablePostError
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
 MAX_BODY = 1024 * 1024  # bytes
+MAX_DEPTH = 50  # objects and lists within one another; deeper ones overflow the stack later on
+
+
+TOO_DEEP = f"the body is nested too deeply: at most {MAX_DEPTH} levels"
 
 
 class BodyTooLarge(APIException):
@@ -29,7 +34,11 @@ class StrictJsonParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Return the object. BodyTooLarge or ParseError, which says what is wrong."""
-        return parse_json_object(stream.read(MAX_BODY + 1))
+        try:
+            raw = stream.read(MAX_BODY + 1)
+        except UnreadablePostError:
+            raise ParseError("the body ended before its announced length") from None
+        return parse_json_object(raw)
 
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
@@ -47,11 +56,13 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ParseError("the body is not UTF-8") from None
     except RecursionError:
-        raise ParseError("the body is nested too deeply") from None
+        raise ParseError(TOO_DEEP) from None
     except ValueError as error:
         raise ParseError(f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):
         raise ParseError("the body must be a JSON object")
+    if _is_deeper_than(MAX_DEPTH, body):
+        raise ParseError(TOO_DEEP)
     return body
 
 
@@ -62,6 +73,17 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ParseError(f'the key "{key}" comes twice in one object')
         members[key] = value
     return members
+
+
+def _is_deeper_than(depth: int, value: Any) -> bool:
+    """Whether more than ``depth`` objects and lists lie within one another."""
+    layer = [value]
+    for _ in range(depth + 1):
+        members = [part.values() if isinstance(part, dict) else part for part in layer]
+        layer = [inner for part in members for inner in part if isinstance(inner, dict | list)]
+        if not layer:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> Any:

@@ -18,6 +18,8 @@ class ApiViewSet(ViewSet):
     """A view that knows its caller before anything else happens."""
 
     parser_classes = [StrictJsonParser]
+    # OPTIONS is none of the APIs' verbs: it gets the same answer as every other wrong one.
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     caller: Caller
 

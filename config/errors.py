@@ -1,26 +1,42 @@
 """The one table from exception to gRPC code to HTTP status, and the error body of the APIs."""
 
 import logging
+import math
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from access.callers import UnknownHost, host_of
 from access.parsers import BodyTooLarge
 from access.problems import Code, Problem
 from config.logs import request_id
 from events.services import Conflict, PreconditionFailed
 from features.definitions import UnknownFeature
 from features.planning import Locked
+from tenancy.hosts import is_accepted_host
+from tenancy.revision import current_revision
 
 log = logging.getLogger("strata.errors")
 
 API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/")
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
+LOST_RACES = {"40001", "40P01"}  # SQLSTATE: serialization failure, deadlock detected
+
+
+class PlainHttp(Exception):
+    """A request without TLS where the settings ask for it."""
 
 
 STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (
@@ -35,6 +51,8 @@ STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (
     (Locked, Code.FAILED_PRECONDITION, 400),
     (PreconditionFailed, Code.ABORTED, 412),
     (Conflict, Code.ABORTED, 409),
+    (PlainHttp, Code.FAILED_PRECONDITION, 400),
+    (SuspiciousOperation, Code.INVALID_ARGUMENT, 400),
     (drf.MethodNotAllowed, Code.UNIMPLEMENTED, 405),
     (drf.APIException, Code.INVALID_ARGUMENT, 400),
 )
@@ -42,6 +60,12 @@ STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (
 
 def describe(error: Exception) -> Problem:
     """Return what an exception says to the outside; nothing internal is ever in it."""
+    problem = _describe(error)
+    violations = tuple((_encodable(at), _encodable(what)) for at, what in problem.violations)
+    return replace(problem, message=_encodable(problem.message), violations=violations)
+
+
+def _describe(error: Exception) -> Problem:
     match error:
         case ValidationError():
             return _describe_validation(error)
@@ -55,6 +79,8 @@ def describe(error: Exception) -> Problem:
         case PermissionDenied() | drf.PermissionDenied():
             message = str(error) or "no permission"
             return Problem(Code.PERMISSION_DENIED, 403, message, MISSING_PERMISSION_ID)
+        case OperationalError() if getattr(error.__cause__, "sqlstate", "") in LOST_RACES:
+            return Problem(Code.ABORTED, 409, "a concurrent change won; try again")
         case OperationalError() | InterfaceError():
             log.error("the database is away", exc_info=error)
             return Problem(Code.UNAVAILABLE, 503, "the database is not available; try again")
@@ -92,17 +118,28 @@ def is_api_path(path: str) -> bool:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown path: JSON under the APIs, a page elsewhere."""
     if is_api_path(request.path):
-        return respond(drf.NotFound("unknown path"))
+        host = host_of(request)
+        is_known = is_accepted_host(host, current_revision())
+        return respond(drf.NotFound("unknown path") if is_known else UnknownHost(host))
     from django.views.defaults import page_not_found
 
     return page_not_found(request, exception)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django itself refuses: JSON under the APIs, a page elsewhere."""
+    if is_api_path(request.path):
+        return respond(exception)
+    from django.views.defaults import bad_request as bad_request_page
+
+    return bad_request_page(request, exception)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error outside of the REST views: JSON under the APIs, a page elsewhere."""
     if is_api_path(request.path):
-        problem = Problem(Code.INTERNAL, 500, f"internal error; request id {request_id.get()}")
-        return JsonResponse(render(problem), status=problem.status)
+        error = sys.exception()
+        return respond(error if isinstance(error, Exception) else RuntimeError())
     from django.views.defaults import server_error as server_error_page
 
     return server_error_page(request)
@@ -125,4 +162,9 @@ def _headers(error: Exception) -> Iterator[tuple[str, str]]:
     if auth_header := getattr(error, "auth_header", None):
         yield "WWW-Authenticate", auth_header
     if (wait := getattr(error, "wait", None)) is not None:
-        yield "Retry-After", str(int(wait) + 1)
+        yield "Retry-After", str(math.ceil(wait))
+
+
+def _encodable(text: str) -> str:
+    """Return a text with its lone surrogates, which UTF-8 cannot hold, written out."""
+    return text.encode("utf-8", "backslashreplace").decode()

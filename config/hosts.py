@@ -1,17 +1,20 @@
-"""Pages answer only under the hosts that the settings or an instance's domains name."""
+"""Who is asked, and how: hosts that are nobody's and plain HTTP are refused."""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from access.callers import UnknownHost, host_of
-from config.errors import is_api_path, not_found, respond
+from config.errors import PlainHttp, is_api_path, respond
 from tenancy.hosts import is_accepted_host
 from tenancy.revision import current_revision
 
 
 class RefuseUnknownHosts:
-    """Answer 404 for a host that is nobody's. The APIs' own views do the same for their paths.
+    """Answer 404 for a host that is nobody's, in JSON: nobody means a page of ours there.
+
+    The APIs' own views do the same for their paths.
 
     They do it there because who asks can decide which instance is meant, and one query then reads
     both; a host that is not even one is refused here for all.
@@ -25,7 +28,23 @@ class RefuseUnknownHosts:
         try:
             host = host_of(request)
         except UnknownHost as error:
-            return respond(error) if is_api else not_found(request, error)
+            return respond(error)
         if not is_api and not is_accepted_host(host, current_revision()):
-            return not_found(request, UnknownHost(host))
+            return respond(UnknownHost(host))
+        return self.get_response(request)
+
+
+class RefusePlainHttp:
+    """Where HTTPS is asked for, refuse the APIs without it; pages are redirected by Django.
+
+    A redirected PUT would arrive as a GET, and its token has crossed the network in the open.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_refused = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        if is_refused and is_api_path(request.path):
+            return respond(PlainHttp("this API is served over HTTPS only"))
         return self.get_response(request)

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "config.logs.LogRequests",
     "config.health.AnswerProbes",  # before redirects and hosts: a probe knows neither
     "config.hosts.RefuseUnknownHosts",
+    "config.hosts.RefusePlainHttp",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -176,6 +177,7 @@ AXES_ENABLE_ADMIN = False
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["access.parsers.StrictJsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "access.negotiation.OneFormat",
     # Bearer first: its WWW-Authenticate is what makes a refusal a 401.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "access.authentication.BearerAuthentication",

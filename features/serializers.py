@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from features.definitions import Definition, Definitions, UnknownFeature
 from features.kinds import InvalidValue, camel_case
-from features.planning import INHERIT, Change, ChangeSet, Details, misplaced_message
+from features.planning import INHERIT, Change, ChangeSet, Details, NoChanges, misplaced_message
 from features.resolution import Effective
 from features.services import FeatureValues, IfMatch
 from tenancy.levels import OWNED_LEVELS, Level
@@ -24,7 +24,8 @@ SOURCES = {
     Level.ORGANIZATION: "SOURCE_ORGANIZATION",
     Level.USER: "SOURCE_USER",
 }
-TRUE_TEXTS, FALSE_TEXTS = {"1", "t", "true"}, {"0", "f", "false", ""}
+TRUE_TEXTS, FALSE_TEXTS = {"1", "t", "true"}, {"0", "f", "false"}
+MAX_FIELDS = 1000  # of a body: each bad one costs a search for what was meant
 SEQUENCE_TAG = re.compile(r'"(0|[1-9][0-9]{0,18})"')
 ENTITY_TAG = re.compile(r'\s*(?:(?P<tag>(?:W/)?"[^"]*")|(?P<bad>[^",][^,]*))?\s*(?:,|$)')
 
@@ -34,6 +35,8 @@ def parse_change_set(body: Mapping[str, Any], definitions: Definitions, level: L
 
     Fields are written in lowerCamelCase or in snake_case; null means to inherit.
     """
+    if len(body) > MAX_FIELDS:
+        raise ValidationError(f"the body has more than {MAX_FIELDS} fields")
     changes: dict[str, Any] = {}
     problems: dict[str, list[str]] = {}
     spelled: dict[str, str] = {}
@@ -83,6 +86,8 @@ def parse_feature_id(text: str, definitions: Definitions) -> Definition:
 
 def parse_single_value(definition: Definition, body: Mapping[str, Any]) -> Any:
     """Return the checked value of ``{"bool": …}`` or ``{"value": …}``."""
+    if not body:
+        raise NoChanges
     unknown = {
         field: 'is not known; write {"bool": …} or {"value": …}'
         for field in body
@@ -119,9 +124,14 @@ def _forms(definition: Definition) -> str:
     return forms.get(definition.kind.name, "JSON or inherit")
 
 
-def parse_flag(text: str) -> bool | None:
-    """Return the boolean that a query parameter means, or None when it means none."""
-    folded = text.lower()
+def parse_flag(texts: Sequence[str]) -> bool | None:
+    """Return the boolean that a query parameter means, or None when it means none.
+
+    ``texts`` is each value that the query gives it: none is false, two are none.
+    """
+    if not texts:
+        return False
+    folded = texts[0].lower() if len(texts) == 1 else ""
     if folded in TRUE_TEXTS:
         return True
     return False if folded in FALSE_TEXTS else None

@@ -31,10 +31,10 @@ class FeatureSettingsViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, public_id: str = "") -> Response:
         """Return the owner's own settings or, with ``inheritance=true``, the effective ones."""
-        inheritance = parse_flag(request.query_params.get("inheritance", ""))
+        inheritance = parse_flag(request.query_params.getlist("inheritance"))
         owner = self._owner(public_id, Action.READ if inheritance is False else Action.EFFECTIVE)
         if inheritance is None:
-            raise ValidationError({"inheritance": "must be true or false"})
+            raise ValidationError({"inheritance": "must be true or false, once"})
         features = get_features(owner, inheritance=inheritance)
         body = render_features(features)
         tag = hash_tag(body) if inheritance else f'"{features.details.position.sequence}"'
@@ -83,5 +83,6 @@ class InstanceFeatureViewSet(ApiViewSet):
             {definition.key: parse_single_value(definition, body)},
             actor=self.actor,
             origin=self.origin,
+            if_match=parse_if_match(request.headers.get("If-Match")),
         )
         return Response({"details": render_details(details, with_creation=True)})
