@@ -285,4 +285,4 @@ def assert_failed(outcome: Outcome, expected: Mapping[str, Any]) -> None:
     violations = expected.get("violations", {})
     assert failure.violations.keys() == violations.keys(), failure
     for name, part in violations.items():
-        assert part in failure.violations[name]
+        assert part in failure.violations[name], failure
