@@ -1,3 +1,4 @@
+import uuid
 from typing import NoReturn
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -83,3 +84,47 @@ class Event(models.Model):
     def delete(self, *_args: object, **_kwargs: object) -> NoReturn:
         """Refuse: the history is append-only."""
         raise TypeError("events are never deleted")
+
+
+class RunState(models.TextChoices):
+    """How far a run has come."""
+
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    PARTLY = "partly", _("partly done")
+
+
+class Run(models.Model):
+    """One bulk action. Its events carry its id; the row says who, what for and how far.
+
+    It is written in the transaction of its changes: a run that changed nothing is not there. A run
+    in batches stands at ``position`` in its input, so that it can go on after an interruption.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(_("what"), max_length=20)  # bulk, apply, undo, lock, …
+    state = models.CharField(_("state"), max_length=20, choices=RunState.choices)
+    actor_type = models.CharField(max_length=20)
+    actor_id = models.CharField(max_length=200)
+    actor_name = models.CharField(_("who"), max_length=200)
+    surface = models.CharField(_("surface"), max_length=20, choices=Surface.choices)
+    reason = models.TextField(_("reason"), blank=True)
+    undoes = models.CharField(max_length=40, blank=True)  # the run or event that it takes back
+    source = models.CharField(max_length=64, blank=True)  # the digest of its input
+    batch_size = models.PositiveIntegerField(default=0)  # 0: everything in one transaction
+    batches = models.PositiveIntegerField(_("batches done"), default=0)
+    position = models.JSONField(default=list)  # level and owner of the last batch's last row
+    changed = models.PositiveBigIntegerField(_("changed"), default=0)
+    unchanged = models.PositiveBigIntegerField(_("unchanged"), default=0)
+    errors = models.PositiveBigIntegerField(_("errors"), default=0)
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ("-started_at", "-id")
+        indexes = [models.Index(fields=["-started_at", "-id"], name="run_started")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

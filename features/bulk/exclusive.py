@@ -1,0 +1,39 @@
+"""One bulk run at a time: another one waits for its turn, and a killed one holds nobody up."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection
+
+from features.bulk.workspace import execute, fetch_one, is_postgresql
+
+LOCK_NUMBER = 7_236_182_415  # of PostgreSQL's advisory locks: any number, as long as it is ours
+
+
+@contextmanager
+def wait_for_turn(tell: Callable[[str], None] = lambda _sentence: None) -> Iterator[None]:
+    """Hold the one lock of all bulk runs; ``tell`` hears when somebody else has it.
+
+    The connection holds it, or on SQLite an open file, so it ends with the process.
+    """
+    sentence = "Another bulk run is going on; waiting for its end"
+    if is_postgresql():
+        if not fetch_one("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER])[0]:
+            tell(sentence)
+            execute("SELECT pg_advisory_lock(%s)", [LOCK_NUMBER])
+        try:
+            yield
+        finally:
+            if connection.connection is not None and not connection.needs_rollback:
+                execute("SELECT pg_advisory_unlock(%s)", [LOCK_NUMBER])
+        return
+    path = Path(f"{connection.settings_dict['NAME']}-bulk")
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell(sentence)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
