@@ -50,7 +50,7 @@ def identify(request: Request) -> Caller:
     revision: int | None = getattr(request._request, "revision", None)
     if revision is None:
         revision = current_revision()
-    instance = _instance_of(host_of(request._request), actor, revision)
+    instance = instance_of(host_of(request._request), actor, revision)
     if failure or actor is None:
         has_header = bool(get_authorization_header(request))
         raise failure or (InvalidCredentials() if has_header else NotAuthenticated())
@@ -75,7 +75,11 @@ def origin_of(request: HttpRequest, actor: Actor, surface: Surface) -> Origin:
     )
 
 
-def _instance_of(host: str, actor: Actor | None, revision: int) -> Instance:
+def instance_of(host: str, actor: Actor | None, revision: int) -> Instance:
+    """Return the instance that a host means, or the one that the actor is bound to.
+
+    UnknownHost where none is meant; PermissionDenied where host and actor name different ones.
+    """
     bound_to = actor.instance if actor else None
     named = find_instance(host, revision)
     if bound_to is None or not is_accepted_host(host, revision):

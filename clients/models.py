@@ -117,6 +117,7 @@ class RefusalReason(models.TextChoices):
     DISABLED = "disabled", _("disabled")
     ADDRESS = "address", _("address not allowed")
     FEATURE = "feature", _("missing client feature")
+    HOST = "host", _("host of another instance")
 
 
 class Refusal(models.Model):

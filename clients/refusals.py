@@ -8,10 +8,14 @@ import logging
 from collections import deque
 from datetime import datetime, timedelta
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Subquery
+from django.http import HttpRequest
 from django.utils import timezone
 
+from access.actors import Actor
 from access.asides import write_aside
+from access.policy import MissingPermission
 from clients.models import Refusal, RefusalReason
 from clients.networks import plain_address
 
@@ -59,6 +63,21 @@ def note_refusal(
         rows.append(_unwritten.popleft())
     if not write_aside(lambda: _write(rows)):
         _unwritten.extend(rows)
+
+
+def note_denied(actor: object, error: PermissionDenied, request: HttpRequest) -> None:
+    """Remember why a request that signed in was denied; only those of API clients are noted."""
+    if not isinstance(actor, Actor) or actor.type != "client":
+        return
+    is_permission = isinstance(error, MissingPermission)
+    reason = RefusalReason.FEATURE if is_permission else RefusalReason.HOST
+    note_refusal(
+        actor.id,
+        RefusalReason(actor.withheld) if actor.withheld else reason,
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request, "request_id", ""),
+        detail=str(error),
+    )
 
 
 def failure_times(client_id: str, address: str) -> QuerySet[Refusal, datetime]:

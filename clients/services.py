@@ -176,13 +176,20 @@ def delete_client(client: ApiClient, *, actor: Author, origin: Origin) -> None:
         current.delete()
 
 
-def check_features(features: Iterable[str]) -> list[str]:
-    """Return client features with duplicates folded. ValidationError for the first bad name."""
-    names = list(dict.fromkeys(features))
-    for name in names:
+def check_feature_names(names: Iterable[str], field: str) -> list[str]:
+    """Return names of client features with duplicates folded; ValidationError for the first bad."""
+    unique = list(dict.fromkeys(names))
+    for name in unique:
         if name not in CLIENT_FEATURES:
-            reason = _("%(name)s is not a valid feature name") % {"name": name}
-            raise ValidationError({"features": reason})
+            raise ValidationError(
+                {field: _("%(name)s is not a valid feature name") % {"name": name}}
+            )
+    return unique
+
+
+def check_features(features: Iterable[str]) -> list[str]:
+    """Return client features that one client may hold together, or raise ValidationError."""
+    names = check_feature_names(features, "features")
     alone = [name for name in names if CLIENT_FEATURES[name].is_alone]
     if alone and len(names) > 1:
         reason = _("%(name)s may be held only alone") % {"name": alone[0]}

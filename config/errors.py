@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from access.callers import UnknownHost, host_of
 from access.parsers import BodyTooLarge
 from access.problems import Code, Problem
+from clients.refusals import note_denied
 from config.logs import request_id
 from events.services import Conflict, PreconditionFailed
 from features.definitions import UnknownFeature
@@ -98,9 +99,11 @@ def render(problem: Problem) -> dict[str, Any]:
     return body | ({"details": details} if details else {})
 
 
-def exception_handler(error: Exception, _context: Mapping[str, Any]) -> Response:
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Turn any exception of a REST view into the documented error body."""
     problem = describe(error)
+    if isinstance(error, PermissionDenied):
+        note_denied(context["request"].user, error, context["request"]._request)
     return Response(render(problem), status=problem.status, headers=dict(_headers(error)))
 
 

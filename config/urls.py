@@ -8,6 +8,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("features.urls")),
     path("", include("security.urls")),
+    path("", include("clients.urls")),
 ]
 
 handler400 = "config.errors.bad_request"

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('client_id', models.CharField(max_length=64, verbose_name='client id')),
-                ('reason', models.CharField(choices=[('secret', 'wrong secret'), ('unknown', 'unknown client id'), ('expired', 'expired'), ('disabled', 'disabled'), ('address', 'address not allowed'), ('feature', 'missing client feature')], max_length=20, verbose_name='reason')),
+                ('reason', models.CharField(choices=[('secret', 'wrong secret'), ('unknown', 'unknown client id'), ('expired', 'expired'), ('disabled', 'disabled'), ('address', 'address not allowed'), ('feature', 'missing client feature'), ('host', 'host of another instance')], max_length=20, verbose_name='reason')),
                 ('detail', models.CharField(blank=True, max_length=200, verbose_name='what was missing')),
                 ('address', models.CharField(blank=True, max_length=45, verbose_name='address')),
                 ('request_id', models.CharField(blank=True, max_length=40, verbose_name='request id')),
