@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "features",
     "clients",
     "security",
+    "api",
     "config.apps.ConfigConfig",
 ]
 

@@ -7,6 +7,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("features.urls")),
+    path("api/v1/", include("api.urls")),
     path("", include("security.urls")),
     path("", include("clients.urls")),
 ]

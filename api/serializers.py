@@ -1,0 +1,135 @@
+"""The JSON of the management API. Input is as strict as the feature API's: no type is guessed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from rest_framework import serializers
+
+from access.permissions import Role
+from features.kinds import did_you_mean
+from features.raw import describe_type
+from tenancy.identifiers import PUBLIC_ID_MAX_LENGTH
+
+
+class TextField(serializers.CharField):
+    """A JSON string, as it is; the stock field would take numbers and trim spaces."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. ValidationError for every other type."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError(f"must be a string, not {describe_type(data)}")
+        return super().to_internal_value(data)
+
+
+class FlagField(serializers.BooleanField):
+    """True or false; the stock field would take "yes" and 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the boolean. ValidationError for every other type."""
+        if not isinstance(data, bool):
+            raise serializers.ValidationError(f"must be true or false, not {describe_type(data)}")
+        return data
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A serializer that refuses fields it does not know."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the checked members. ValidationError names unknown ones too."""
+        writable = [name for name, field in self.fields.items() if not field.read_only]
+        unknown = {
+            name: [f"there is no such field{did_you_mean(name, writable)}"]
+            for name in data
+            if name not in writable
+        }
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**error.detail, **unknown}) from None  # type: ignore[dict-item]
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return values
+
+
+def parse(serializer: type[StrictSerializer], body: Mapping[str, Any], **options: Any) -> Any:
+    """Return the checked members of a body. ValidationError names every bad field."""
+    bound = serializer(data=body, **options)
+    if not bound.is_valid():
+        raise ValidationError(dict(_flatten(bound.errors)))
+    return bound.validated_data
+
+
+def _flatten(errors: Any, path: str = "") -> Any:
+    """Yield (path, messages) for nested errors, lists counted from 0."""
+    if isinstance(errors, Mapping):
+        for name, nested in errors.items():
+            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
+            yield from _flatten(nested, path + step)
+    elif errors and isinstance(errors[0], Mapping | list):
+        for position, nested in enumerate(errors):
+            yield from _flatten(nested, f"{path}[{position}]")
+    else:
+        yield path, [str(message) for message in errors]
+
+
+class IdField(TextField):
+    """A public id; generated when a body leaves it out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **{"source": "public_id", "max_length": PUBLIC_ID_MAX_LENGTH, "required": False}
+            | options
+        )
+
+
+class InstanceSerializer(StrictSerializer):
+    """An instance with the domains under which it answers."""
+
+    id = IdField()
+    name = TextField(max_length=200)
+    domains = serializers.ListField(child=TextField(max_length=253), required=False, max_length=100)
+    created = serializers.DateTimeField(source="created_at", read_only=True)
+
+    def to_representation(self, instance: Any) -> Any:
+        """Return the instance's JSON; its domains are prefetched."""
+        return {
+            "id": instance.public_id,
+            "name": instance.name,
+            "domains": [row.domain for row in instance.domains.all()],
+            "created": self.fields["created"].to_representation(instance.created_at),
+        }
+
+
+class OrganizationSerializer(StrictSerializer):
+    """An organization of the instance."""
+
+    id = IdField()
+    name = TextField(max_length=200)
+    created = serializers.DateTimeField(source="created_at", read_only=True)
+
+
+class UserSerializer(StrictSerializer):
+    """A user of an organization. A password is never among it, neither way."""
+
+    id = IdField()
+    username = TextField(max_length=200)
+    organization = TextField(source="organization.public_id", max_length=PUBLIC_ID_MAX_LENGTH)
+    name = TextField(max_length=200, required=False, allow_blank=True)
+    email = TextField(max_length=254, required=False, allow_blank=True)
+    is_active = FlagField(required=False)
+    is_staff = FlagField(required=False)
+    created = serializers.DateTimeField(source="created_at", read_only=True)
+
+
+class MembershipSerializer(StrictSerializer):
+    """A role that a user holds on the instance, or on one of its organizations."""
+
+    id = serializers.IntegerField(source="pk", read_only=True)
+    user = TextField(source="user.public_id", max_length=PUBLIC_ID_MAX_LENGTH)
+    role = serializers.ChoiceField([(role.value, role.value) for role in Role])
+    owner = TextField(source="owner.reference", max_length=3 * PUBLIC_ID_MAX_LENGTH)
+    created = serializers.DateTimeField(source="created_at", read_only=True)

@@ -1,0 +1,1 @@
+"""The views of the management API, a file for each subject."""

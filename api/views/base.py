@@ -1,0 +1,94 @@
+"""What the views of the management API share: lists by key, entity tags, conditions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.views import ApiViewSet
+from api.pagination import Ordering, paginate
+from api.serializers import StrictSerializer, parse
+from events.services import PreconditionFailed
+from features.kinds import did_you_mean
+from features.serializers import hash_tag, names_tag, split_tags
+
+Filter = Callable[[QuerySet[Any], str], QuerySet[Any]]
+
+PAGING = ("order", "limit", "cursor")
+
+
+class ResourceViewSet(ApiViewSet):
+    """A list and its members, each answered with an entity tag over all that it says.
+
+    Subclasses say `serializer_class`, by what a list is ordered and filtered (each with an index
+    behind it), and which rows the caller sees.
+    """
+
+    serializer_class: ClassVar[type[StrictSerializer]]
+    orderings: ClassVar[Mapping[str, Ordering]] = {"created": Ordering("pk")}
+    filters: ClassVar[Mapping[str, Filter]] = {}
+
+    def rows(self) -> QuerySet[Any]:
+        """Return what the caller sees, all of it."""
+        raise NotImplementedError
+
+    def list(self, request: Request) -> Response:
+        """Return one page. ValidationError for a parameter that the list does not know."""
+        parameters = request.query_params.dict()
+        known = [*self.filters, *PAGING]
+        unknown = {
+            name: f"there is no such parameter{did_you_mean(name, known)}"
+            for name in parameters
+            if name not in known
+        }
+        if unknown:
+            raise ValidationError(unknown)
+        rows = self.rows()
+        for name, narrow in self.filters.items():
+            if name in parameters:
+                rows = narrow(rows, parameters[name])
+        page = paginate(rows, self.orderings, parameters)
+        results = [self.render(row) for row in page.rows]
+        return self.answer({"results": results, "next": page.next})
+
+    def render(self, row: Any) -> dict[str, Any]:
+        """Return one member's JSON."""
+        return dict(self.serializer_class(row).data)
+
+    def parse(self, *, partial: bool = False) -> dict[str, Any]:
+        """Return the checked members of the request's body. ValidationError names every fault."""
+        members: dict[str, Any] = parse(self.serializer_class, self.body(), partial=partial)
+        return members
+
+    def answer(self, body: dict[str, Any], status: int = 200) -> Response:
+        """Answer a body with its entity tag, or 304 when the caller has it already."""
+        tag = hash_tag(body)
+        if self.request.method == "GET" and names_tag(
+            self.request.headers.get("If-None-Match"), tag
+        ):
+            return Response(status=304, headers={"ETag": tag})
+        return Response(body, status=status, headers={"ETag": tag})
+
+    def check_if_match(self, row: Any) -> None:
+        """Raise PreconditionFailed when If-Match names another state than the row's.
+
+        To be called with the row locked, in the transaction that changes it.
+        """
+        header = self.request.headers.get("If-Match")
+        if header is None or header.strip() == "*":
+            return
+        if hash_tag(self.render(row)) not in split_tags(header):
+            raise PreconditionFailed("it was changed meanwhile: read again, then repeat the change")
+
+
+def exact(column: str) -> Filter:
+    """Return the filter that compares a column with the parameter."""
+    return lambda rows, text: rows.filter(**{column: text})
+
+
+def prefix(column: str) -> Filter:
+    """Return the filter of a folded column by how it begins, whatever the case."""
+    return lambda rows, text: rows.filter(**{f"{column}__prefix": text.lower()})

@@ -1,0 +1,83 @@
+"""Memberships: the roles that users hold."""
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.models import Membership
+from access.permissions import Action, Permission, Resource, Role
+from access.policy import MissingPermission, allows, covered, may_grant
+from access.services import grant_role, revoke_role
+from api.pagination import Ordering
+from api.serializers import MembershipSerializer
+from api.views.base import ResourceViewSet, exact
+from tenancy.levels import Level
+from tenancy.models import Owner
+from tenancy.references import BadReference, find_by_reference
+from tenancy.services import find_owner
+
+READ = Permission(Resource.MEMBERSHIPS, Action.READ)
+
+
+class MembershipViewSet(ResourceViewSet):
+    """The roles held on this instance and on its organizations."""
+
+    serializer_class = MembershipSerializer
+    orderings = {"created": Ordering("pk"), "-created": Ordering("pk", descending=True)}
+    filters = {
+        "user": exact("user__public_id"),
+        "role": exact("role"),
+        "organization": exact("organization__public_id"),
+    }
+    lookup_value_regex = "[0-9]{1,18}"
+
+    def rows(self) -> QuerySet[Membership]:
+        """Return the memberships of this instance that the caller sees."""
+        here = Q(instance=self.instance) | Q(organization__instance=self.instance)
+        on_instance = covered(self.actor, READ, {Level.INSTANCE: "instance"})
+        on_organization = covered(
+            self.actor,
+            READ,
+            {Level.INSTANCE: "organization__instance", Level.ORGANIZATION: "organization"},
+        )
+        rows = Membership.objects.filter(here).filter(on_instance | on_organization)
+        return rows.select_related("user", "instance", "organization__instance")
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one membership."""
+        return self.answer(self.render(get_object_or_404(self.rows(), pk=pk)))
+
+    def create(self, request: Request) -> Response:
+        """Let a user hold a role; holding it already changes nothing."""
+        members = self.parse()
+        role = Role(members["role"])
+        owner = self._owner(members["owner"]["reference"])
+        self._require_grant(role, owner)
+        user = find_owner(self.instance, Level.USER, members["user"]["public_id"])
+        if user is None:
+            raise ValidationError({"user": "there is no such user"})
+        membership = grant_role(user, role, owner, actor=self.actor, origin=self.origin)  # type: ignore[arg-type]
+        return self.answer(self.render(membership), status=201)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Take the role away."""
+        membership = get_object_or_404(self.rows(), pk=pk)
+        self._require_grant(Role(membership.role), membership.owner)
+        revoke_role(membership, actor=self.actor, origin=self.origin)
+        return Response(status=204)
+
+    def _owner(self, reference: str) -> Owner:
+        """Return the owner on which the role is held, when the caller sees its memberships."""
+        try:
+            owner = find_by_reference(reference)
+        except BadReference as error:
+            raise ValidationError({"owner": str(error)}) from None
+        if owner.instance_or_none != self.instance or not allows(self.actor, READ, owner):
+            raise ValidationError({"owner": f'there is no "{reference}"'})
+        return owner
+
+    def _require_grant(self, role: Role, owner: Owner) -> None:
+        if not may_grant(self.actor, role, owner):
+            raise MissingPermission(Permission(Resource.MEMBERSHIPS, Action.WRITE))

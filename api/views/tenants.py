@@ -1,0 +1,179 @@
+"""Instances, organizations and users: who exists."""
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.permissions import Action, Permission, Resource
+from access.policy import require, visible
+from access.tenants import (
+    KIND,
+    change_tenant,
+    create_instance,
+    create_organization,
+    create_user,
+    delete_tenant,
+    set_domains,
+)
+from api.pagination import Ordering
+from api.serializers import InstanceSerializer, OrganizationSerializer, UserSerializer
+from api.views.base import ResourceViewSet, exact, prefix
+from events.services import StreamKey, lock_stream
+from tenancy.levels import Level
+from tenancy.models import Instance, Organization, Owner, System, User
+
+BY_NAME = {"name": Ordering("folded_name"), "-name": Ordering("folded_name", descending=True)}
+BY_CREATION = {"created": Ordering("pk"), "-created": Ordering("pk", descending=True)}
+
+
+class TenantViewSet(ResourceViewSet):
+    """Tenants of one level. Those that the caller does not see do not exist."""
+
+    level: ClassVar[Level]
+    resource: ClassVar[Resource]
+    lookup_field = "public_id"
+    lookup_value_regex = r"[\s\S]+"
+
+    def retrieve(self, request: Request, public_id: str) -> Response:
+        """Return one tenant."""
+        return self.answer(self.render(self._get(public_id)))
+
+    def create(self, request: Request) -> Response:
+        """Create a tenant."""
+        self.require(Action.WRITE, self.parent())
+        return self.answer(self.render(self.add(self.parse())), status=201)
+
+    def partial_update(self, request: Request, public_id: str) -> Response:
+        """Change the members that the body holds."""
+        with transaction.atomic():
+            tenant = self._lock(public_id, Action.WRITE)
+            self.change(tenant, self.parse(partial=True))
+        return self.answer(self.render(self._get(public_id)))
+
+    def destroy(self, request: Request, public_id: str) -> Response:
+        """Delete a tenant to which nothing belongs any more."""
+        with transaction.atomic():
+            tenant = self._lock(public_id, Action.DELETE)
+            delete_tenant(tenant, actor=self.actor, origin=self.origin)
+        return Response(status=204)
+
+    def rows(self) -> QuerySet[Any]:
+        """Return the tenants of this level that the caller sees."""
+        raise NotImplementedError
+
+    def parent(self) -> Owner:
+        """Return the owner under which a new tenant comes."""
+        return self.instance
+
+    def add(self, members: dict[str, Any]) -> Any:
+        """Create a tenant from checked members."""
+        raise NotImplementedError
+
+    def change(self, tenant: Any, members: dict[str, Any]) -> None:
+        """Change a tenant by checked members."""
+        change_tenant(tenant, members, actor=self.actor, origin=self.origin)
+
+    def require(self, action: Action, owner: Owner) -> None:
+        """Raise MissingPermission unless the caller may do that to the owner."""
+        require(self.actor, Permission(self.resource, action), owner)
+
+    def _get(self, public_id: str) -> Any:
+        return get_object_or_404(self.rows(), public_id=public_id)
+
+    def _lock(self, public_id: str, action: Action) -> Any:
+        """Return the tenant, which nobody else changes until the transaction ends."""
+        tenant = self._get(public_id)
+        self.require(action, tenant)
+        lock_stream(StreamKey.of(tenant, KIND))
+        tenant = self._get(public_id)
+        self.check_if_match(tenant)
+        return tenant
+
+
+class InstanceViewSet(TenantViewSet):
+    """The instances of the system. An API client sees its own."""
+
+    level = Level.INSTANCE
+    resource = Resource.INSTANCES
+    serializer_class = InstanceSerializer
+    orderings = BY_NAME | BY_CREATION
+    filters = {"q": prefix("folded_name"), "domain": exact("domains__domain")}
+
+    def rows(self) -> QuerySet[Instance]:
+        """Return the instances that the caller sees."""
+        rows = Instance.objects.filter(visible(self.actor, Level.INSTANCE))
+        return rows.prefetch_related("domains")
+
+    def parent(self) -> System:
+        """Instances belong to the system."""
+        return System()
+
+    def add(self, members: dict[str, Any]) -> Instance:
+        """Create an instance with its domains."""
+        return create_instance(**members, actor=self.actor, origin=self.origin)
+
+    def change(self, tenant: Instance, members: dict[str, Any]) -> None:
+        """Change the name, the domains or both."""
+        domains = members.pop("domains", None)
+        super().change(tenant, members)
+        if domains is not None:
+            set_domains(tenant, domains, actor=self.actor, origin=self.origin)
+
+
+class OrganizationViewSet(TenantViewSet):
+    """The organizations of the instance."""
+
+    level = Level.ORGANIZATION
+    resource = Resource.ORGANIZATIONS
+    serializer_class = OrganizationSerializer
+    orderings = BY_NAME | BY_CREATION
+    filters = {"q": prefix("folded_name")}
+
+    def rows(self) -> QuerySet[Organization]:
+        """Return the organizations of this instance that the caller sees."""
+        rows = Organization.objects.filter(instance=self.instance)
+        return rows.filter(visible(self.actor, Level.ORGANIZATION)).select_related("instance")
+
+    def add(self, members: dict[str, Any]) -> Organization:
+        """Create an organization of this instance."""
+        return create_organization(self.instance, **members, actor=self.actor, origin=self.origin)
+
+
+class UserViewSet(TenantViewSet):
+    """The users of the instance."""
+
+    level = Level.USER
+    resource = Resource.USERS
+    serializer_class = UserSerializer
+    orderings = {
+        "username": Ordering("folded_username"),
+        "-username": Ordering("folded_username", descending=True),
+        **BY_CREATION,
+    }
+    filters = {
+        "q": prefix("folded_username"),
+        "name": prefix("folded_name"),
+        "email": prefix("folded_email"),
+        "organization": exact("organization__public_id"),
+    }
+
+    def rows(self) -> QuerySet[User]:
+        """Return the users of this instance that the caller sees."""
+        rows = User.objects.filter(instance=self.instance).filter(visible(self.actor, Level.USER))
+        return rows.select_related("organization__instance", "instance")
+
+    def create(self, request: Request) -> Response:
+        """Create a user of an organization that the caller may put users into."""
+        members = self.parse()
+        public_id = members.pop("organization")["public_id"]
+        organizations = Organization.objects.filter(instance=self.instance)
+        organization = get_object_or_404(
+            organizations.filter(visible(self.actor, Level.ORGANIZATION)), public_id=public_id
+        )
+        self.require(Action.WRITE, organization)
+        user = create_user(organization, **members, actor=self.actor, origin=self.origin)
+        return self.answer(self.render(user), status=201)
