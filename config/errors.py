@@ -26,12 +26,13 @@ from config.logs import request_id
 from events.services import Conflict, PreconditionFailed
 from features.definitions import UnknownFeature
 from features.planning import Locked
+from rpc.urls import PREFIXES as RPC_PREFIXES
 from tenancy.hosts import is_accepted_host
 from tenancy.revision import current_revision
 
 log = logging.getLogger("strata.errors")
 
-API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/")
+API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/", *RPC_PREFIXES)
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
 LOST_RACES = {"40001", "40P01"}  # SQLSTATE: serialization failure, deadlock detected
 

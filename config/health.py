@@ -29,15 +29,19 @@ class AnswerProbes:
 
 
 def answer_readiness() -> JsonResponse:
-    """Answer 200 when the database answers and has every migration, else 503 with the reason."""
-    try:
-        reason = "" if has_every_migration() else "migrations are not applied"
-    except DatabaseError:
-        logger.exception("the database does not answer")
-        reason = "the database does not answer"
-    if reason:
+    """Answer 200 when requests can be answered, else 503 with the reason."""
+    if reason := find_obstacle():
         return JsonResponse({"status": "unavailable", "reason": reason}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+def find_obstacle() -> str:
+    """Return why requests cannot be answered: no database, or migrations missing; else ""."""
+    try:
+        return "" if has_every_migration() else "migrations are not applied"
+    except DatabaseError:
+        logger.exception("the database does not answer")
+        return "the database does not answer"
 
 
 def has_every_migration() -> bool:

@@ -2,6 +2,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from config.errors import describe
+from config.health import find_obstacle
+from rpc.urls import make_urls
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
@@ -10,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("api.urls")),
     path("", include("security.urls")),
     path("", include("clients.urls")),
+    *make_urls(describe, find_obstacle),
 ]
 
 handler400 = "config.errors.bad_request"

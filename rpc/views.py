@@ -1,0 +1,118 @@
+"""The transports as an ordinary Django view, so that every server and the test client serve them.
+
+The library answers gRPC, gRPC-Web and Connect as one WSGI application. What stands here is what
+lies between it and Django: the body of a request, the trailers of an answer.
+"""
+
+from collections.abc import Callable
+from typing import IO, Any
+
+from connectrpc.server import ConnectWSGIApplication
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from rpc.calls import Call, current
+from rpc.codecs import BinaryCodec, JsonCodec
+from rpc.endpoints import UNKNOWN_METHOD, Describe, DescribeErrors, make_endpoints
+from rpc.errors import DESCRIPTORS
+
+MAX_MESSAGE = 4 * 1024 * 1024  # bytes
+MAX_BODY = MAX_MESSAGE + 5  # a message in gRPC's envelope
+NATIVE_GRPC = "application/grpc"
+SEND_TRAILERS = "wsgi.ext.http.send_trailers"
+WRONG_PORT = "native gRPC needs trailers, which this port cannot send: use the gRPC listener's\n"
+
+
+class Application(ConnectWSGIApplication):
+    """All services as one application."""
+
+    @property
+    def path(self) -> str:
+        """The prefix of a single service, of which this has none."""
+        return ""
+
+    def has_method(self, path: str) -> bool:
+        """Whether there is a method at this path."""
+        return path in self._endpoints
+
+
+class CappedInput:
+    """The request's body up to MAX_BODY bytes and one more, so that nobody can send without end."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.remaining = MAX_BODY + 1
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on, to the end of what counts."""
+        wanted = self.remaining if size < 0 else min(size, self.remaining)
+        data = self.stream.read(wanted) if wanted else b""
+        self.remaining -= len(data)
+        return data
+
+
+def make_view(
+    describe: Describe, find_obstacle: Callable[[], str]
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the view of all methods. ``describe`` is the table of errors."""
+    application = Application(
+        endpoints=make_endpoints(find_obstacle),
+        interceptors=[DescribeErrors(describe)],
+        codecs=[BinaryCodec(), JsonCodec()],
+        read_max_bytes=MAX_MESSAGE,
+    )
+
+    @csrf_exempt
+    def call_method(request: HttpRequest) -> HttpResponse:
+        environ = make_environ(request, application)
+        if is_native_grpc(request) and SEND_TRAILERS not in environ:
+            return HttpResponse(WRONG_PORT, status=415, content_type="text/plain")
+        token = current.set(Call(request))
+        try:
+            return respond(application, environ)
+        finally:
+            current.reset(token)
+
+    return call_method
+
+
+def make_environ(request: HttpRequest, application: Application) -> dict[str, Any]:
+    """Return what the application reads of a request. Its body is the server's own stream.
+
+    Django reads a body without Content-Length as empty, but gRPC never has one, nor do chunks.
+    """
+    path = request.path_info if application.has_method(request.path_info) else UNKNOWN_METHOD
+    environ = request.META | {"SCRIPT_NAME": "", "PATH_INFO": path}
+    environ["wsgi.input"] = CappedInput(environ["wsgi.input"])
+    if send_trailers := environ.get("gunicorn.http2.send_trailers"):
+        environ[SEND_TRAILERS] = send_trailers
+    return environ
+
+
+def respond(application: Application, environ: dict[str, Any]) -> HttpResponse:
+    """Return the application's answer. All methods are unary: there is one chunk, or none."""
+    response = HttpResponse()
+    del response.headers["Content-Type"]
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+        response.status_code = int(status.split(" ", 1)[0])
+        for name, value in headers:
+            response[name] = value
+
+    response.content = b"".join(application(environ, start_response))
+    return response
+
+
+def is_native_grpc(request: HttpRequest) -> bool:
+    """Whether this is gRPC itself, neither gRPC-Web nor Connect."""
+    content_type = request.headers.get("Content-Type", "")
+    return content_type == NATIVE_GRPC or content_type.startswith(f"{NATIVE_GRPC}+")
+
+
+@require_safe
+def download_descriptors(_request: HttpRequest) -> FileResponse:
+    """Return all messages and services described, for tools such as grpcurl."""
+    return FileResponse(
+        DESCRIPTORS.open("rb"), as_attachment=True, filename="strata.binpb", content_type=""
+    )
