@@ -10,6 +10,8 @@ from config.errors import PlainHttp, is_api_path, respond
 from tenancy.hosts import is_accepted_host
 from tenancy.revision import current_revision
 
+HEALTH_PREFIX = "/grpc.health.v1.Health/"  # load balancers ask over plain HTTP
+
 
 class RefuseUnknownHosts:
     """Answer 404 for a host that is nobody's, in JSON: nobody means a page of ours there.
@@ -45,6 +47,7 @@ class RefusePlainHttp:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         is_refused = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-        if is_refused and is_api_path(request.path):
+        is_probe = request.path.startswith(HEALTH_PREFIX)
+        if is_refused and not is_probe and is_api_path(request.path):
             return respond(PlainHttp("this API is served over HTTPS only"))
         return self.get_response(request)
