@@ -47,14 +47,21 @@ def identify(request: Request) -> Caller:
         actor = request.user  # type: ignore[assignment]
     except AuthenticationFailed as error:
         failure = error
-    revision: int | None = getattr(request._request, "revision", None)
-    if revision is None:
-        revision = current_revision()
+    revision = revision_of(request._request)
     instance = instance_of(host_of(request._request), actor, revision)
     if failure or actor is None:
         has_header = bool(get_authorization_header(request))
         raise failure or (InvalidCredentials() if has_header else NotAuthenticated())
     return Caller(instance, actor, revision)
+
+
+def revision_of(request: HttpRequest) -> int:
+    """Return the revision that the request is answered at, which is read once for all."""
+    revision: int | None = getattr(request, "revision", None)
+    if revision is None:
+        revision = current_revision()
+        request.revision = revision  # type: ignore[attr-defined]
+    return revision
 
 
 def host_of(request: HttpRequest) -> str:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from access.callers import UnknownHost, host_of
+from access.callers import UnknownHost, host_of, revision_of
 from config.errors import PlainHttp, is_api_path, respond
 from tenancy.hosts import is_accepted_host
-from tenancy.revision import current_revision
 
 HEALTH_PREFIX = "/grpc.health.v1.Health/"  # load balancers ask over plain HTTP
 
@@ -31,7 +30,7 @@ class RefuseUnknownHosts:
             host = host_of(request)
         except UnknownHost as error:
             return respond(error)
-        if not is_api and not is_accepted_host(host, current_revision()):
+        if not is_api and not is_accepted_host(host, revision_of(request)):
             return respond(UnknownHost(host))
         return self.get_response(request)
 

@@ -34,6 +34,11 @@ class TrustProxies:
         return self.get_response(request)
 
 
+def address_of(request: HttpRequest) -> str:
+    """Return the caller's address, for those who would look for it in headers of their own."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
 def is_trusted(address: str) -> bool:
     """Tell whether this is the address of a trusted proxy; what is no address is not."""
     try:

@@ -41,7 +41,6 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
-X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
@@ -72,6 +71,7 @@ MIDDLEWARE = [
     "config.proxies.TrustProxies",  # first: what follows believes REMOTE_ADDR and is_secure()
     "config.logs.LogRequests",
     "config.health.AnswerProbes",  # before redirects and hosts: a probe knows neither
+    "config.pages.ProtectPages",  # before whatever answers with a page of its own
     "config.hosts.RefuseUnknownHosts",
     "config.hosts.RefusePlainHttp",
     "django.middleware.security.SecurityMiddleware",
@@ -81,7 +81,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it replaces the answer to who is locked out
 ]
 
@@ -143,8 +142,6 @@ DATABASES = {
 # People
 
 AUTH_USER_MODEL = "tenancy.User"
-# Names are unique within an instance; our backend knows which one a sign-in is about.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it refuses before a password is tried
     "access.backends.InstanceBackend",
@@ -162,8 +159,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-# Usernames are unique within an instance, which the backend that signs people in knows.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # names are unique within an instance, which the backend knows
+    "security.W002",  # X-Frame-Options comes from config.pages, by each instance's settings
+]
 LOGIN_URL = "admin:login"
 
 # A name and an address together, so that nobody can lock another out from elsewhere.
@@ -174,6 +173,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False  # the access log has each request already
 AXES_ENABLE_ADMIN = False
+AXES_CLIENT_IP_CALLABLE = "config.proxies.address_of"
 
 # APIs
 

@@ -30,11 +30,7 @@ UNUSED_ABILITIES = (
     "usb",
     "xr-spatial-tracking",
 )
-STATIC_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(f"{ability}=()" for ability in UNUSED_ABILITIES),
-}
+PERMISSIONS_POLICY = ", ".join(f"{ability}=()" for ability in UNUSED_ABILITIES)
 
 
 def content_security_policy(settings: SecuritySettings) -> str:
@@ -44,8 +40,14 @@ def content_security_policy(settings: SecuritySettings) -> str:
 
 
 def page_headers(settings: SecuritySettings) -> dict[str, str]:
-    """Return the headers of a page; X-Frame-Options is in them only where nobody may embed it."""
-    headers = {"Content-Security-Policy": content_security_policy(settings)} | STATIC_HEADERS
+    """Return the headers of a page; X-Frame-Options is in them only where nobody may embed it.
+
+    Those that are the same everywhere come from Django's own settings (SECURE_…).
+    """
+    headers = {
+        "Content-Security-Policy": content_security_policy(settings),
+        "Permissions-Policy": PERMISSIONS_POLICY,
+    }
     if not settings.embedding_origins:
         headers["X-Frame-Options"] = "DENY"
     return headers
