@@ -23,7 +23,7 @@ class ProtectPages:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.stock = SecurityMiddleware(get_response)  # type: ignore[arg-type]
+        self.stock = SecurityMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
