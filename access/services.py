@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,16 +13,19 @@ from django.utils.translation import gettext as _
 
 from access.asides import write_aside
 from access.models import AccessToken, Membership
-from access.permissions import Role
+from access.permissions import Action, Permission, Resource, Role
+from access.permissions import permissions as permissions_of
 from events.services import Author, Entry, Origin, StreamKey, append
 from tenancy.identifiers import random_text
 from tenancy.levels import Level
 from tenancy.models import Owner, User
+from tenancy.spelling import did_you_mean
 
 TOKEN_START = "strata_"  # noqa: S105  # what makes a leaked token recognisable, not a secret
 TOKEN_RANDOM_LENGTH = 40
 TOKEN_SHOWN_LENGTH = len(TOKEN_START) + 6
 DEFAULT_LIFETIME = timedelta(days=90)
+DESCRIPTION_LENGTH = 200
 MAXIMUM_LIFETIME = timedelta(days=365)
 
 
@@ -42,8 +45,17 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+class TokenHolder(Protocol):
+    """Who a token may be of: a user or an API client, whose table stands above this app."""
+
+    instance: Any
+
+    @property
+    def public_id(self) -> Any: ...
+
+
 def issue_token(
-    user: User,
+    holder: TokenHolder,
     *,
     actor: Author,
     origin: Origin,
@@ -51,18 +63,27 @@ def issue_token(
     permissions: Iterable[str] | None = None,
     description: str = "",
 ) -> IssuedToken:
-    """Make a bearer token for a user. ValidationError for a lifetime outside 0 to 365 days."""
+    """Make a bearer token for a user or an API client.
+
+    ValidationError for a lifetime outside 0 to 365 days, a description that is too long and for
+    names that are no permissions.
+    """
     if not timedelta(0) < lifetime <= MAXIMUM_LIFETIME:
         raise ValidationError({"expires_in_days": _("must be from 1 to 365")})
+    if len(description) > DESCRIPTION_LENGTH:
+        reason = _("must have at most %(count)d characters") % {"count": DESCRIPTION_LENGTH}
+        raise ValidationError({"description": reason})
+    names = _check_permissions(permissions) if permissions is not None else None
+    held: dict[str, Any] = {"user" if isinstance(holder, User) else "client": holder}
     text = TOKEN_START + random_text(TOKEN_RANDOM_LENGTH)
     with transaction.atomic():
         row = AccessToken.objects.create(
             digest=digest_of(text),
             prefix=text[:TOKEN_SHOWN_LENGTH],
-            user=user,
-            permissions=sorted(permissions) if permissions is not None else None,
+            permissions=names,
             description=description,
             expires_at=timezone.now() + lifetime,
+            **held,
         )
         _record_token(row, "tokens.issued", actor, origin, after=_described(row))
     return IssuedToken(text, row)
@@ -106,6 +127,20 @@ def note_token_use(token: AccessToken, now: datetime) -> None:
     """Remember when a token was last used, at most once a minute; nobody waits for the write."""
     if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
         write_aside(lambda: AccessToken.objects.filter(pk=token.pk).update(last_used_at=now))
+
+
+def _check_permissions(names: Iterable[str]) -> list[str]:
+    """Return names of permissions, with what they imply. ValidationError for each that is none."""
+    known = {str(Permission(resource, action)) for resource in Resource for action in Action}
+    asked = set(names)
+    if unknown := sorted(asked - known):
+        faults = [
+            _("there is no permission %(name)s") % {"name": f'"{name}"{did_you_mean(name, known)}'}
+            for name in unknown
+        ]
+        raise ValidationError({"permissions": faults})
+    parsed = map(Permission.parse, asked)
+    return sorted({str(each) for p in parsed for each in permissions_of([p.resource], p.action)})
 
 
 def _check_role_fits(user: User, role: Role, owner: Owner) -> None:

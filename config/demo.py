@@ -10,16 +10,26 @@ from django.db import transaction
 from access.models import Membership
 from access.permissions import Role
 from access.services import grant_role, issue_token, revoke_role, revoke_token
+from access.tenants import create_instance, create_organization, create_user, set_domains
+from clients.catalogue import CLIENT_FEATURES
+from clients.services import (
+    IssuedClient,
+    create_client,
+    enable_client,
+    rotate_secret,
+    set_client_features,
+    set_expiry,
+    set_networks,
+)
 from events.services import Author, Origin, StreamKey, lock_stream
 from features.planning import INHERIT, ChangeSet
 from features.services import overrides_of, set_features, unlock_feature
 from tenancy.identifiers import random_text
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
-from tenancy.services import create_instance, create_organization, create_user, set_domains
 
 DOMAIN = "localhost"
-DESCRIPTION = "demo"  # of the tokens: by it the next run finds and ends them
+DESCRIPTION = "demo"  # of its tokens and clients: by it the next run finds them
 PASSWORD_LENGTH = 20
 
 # Who there is: the organization they are in (None: an operator), and the role they hold, if any.
@@ -69,6 +79,7 @@ class Demo:
     admin: User
     password: str
     tokens: dict[str, str]
+    clients: dict[str, IssuedClient]
 
     def as_document(self) -> dict[str, Any]:
         """Return what the command prints as JSON."""
@@ -78,7 +89,10 @@ class Demo:
             "users": _public_ids(self.users),
             "admin": {"username": self.admin.username, "password": self.password},
             "tokens": self.tokens,
-            "clients": {},
+            "clients": {
+                name: {"client_id": issued.client.client_id, "client_secret": issued.secret}
+                for name, issued in self.clients.items()
+            },
         }
 
 
@@ -91,14 +105,14 @@ def make_demo(*, actor: Author, origin: Origin) -> Demo:
     """
     by: dict[str, Any] = {"actor": actor, "origin": origin}
     lock_stream(StreamKey.of(System()))  # so that two runs at once queue
-    instance, is_new = _have_instance()
+    instance, is_new = _have_instance(**by)
     organizations = {
         name: instance.organizations.filter(public_id=name).first()
-        or create_organization(instance, name.capitalize(), public_id=name)
+        or create_organization(instance, name.capitalize(), public_id=name, **by)
         for name in ("acme", "globex")
     }
     users = {
-        name: _have_user(name, organizations[home] if home else None)
+        name: _have_user(name, organizations[home] if home else None, **by)
         for name, (home, _role) in USERS.items()
     }
     for name, user in users.items():
@@ -110,34 +124,41 @@ def make_demo(*, actor: Author, origin: Origin) -> Demo:
         _tell_story(owners, actor, origin)
     else:
         _release_locks(owners.values(), **by)
-    admin = _have_user("admin", None)
+    admin = _have_user("admin", None, **by)
     password = random_text(PASSWORD_LENGTH)
     admin.is_staff = admin.is_superuser = True
     admin.set_password(password)
     admin.save()
     tokens = {name: _renew_token(user, **by) for name, user in _token_holders(users)}
-    return Demo(instance, organizations, users, admin, password, tokens)
+    clients = {name: _renew_client(instance, name, **by) for name in CLIENT_FEATURES}
+    return Demo(instance, organizations, users, admin, password, tokens, clients)
 
 
-def _have_instance() -> tuple[Instance, bool]:
+def _have_instance(*, actor: Author, origin: Origin) -> tuple[Instance, bool]:
     """Return the demo's instance and whether it is new; it answers under the demo's domain."""
     instance = Instance.objects.filter(public_id="demo").first()
     if instance is None:
-        return create_instance("Demo", public_id="demo", domains=[DOMAIN]), True
+        new = create_instance(
+            "Demo", public_id="demo", domains=[DOMAIN], actor=actor, origin=origin
+        )
+        return new, True
     domains = set(instance.domains.values_list("domain", flat=True))
     if DOMAIN not in domains:
-        set_domains(instance, domains | {DOMAIN})
+        set_domains(instance, domains | {DOMAIN}, actor=actor, origin=origin)
     return instance, False
 
 
-def _have_user(name: str, organization: Organization | None) -> User:
+def _have_user(
+    name: str, organization: Organization | None, *, actor: Author, origin: Origin
+) -> User:
     """Return the demo's user of that name, active and where it belongs."""
     instance = organization.instance if organization else None
     user = User.objects.filter(instance=instance, public_id=name).first()
     if user is None and User.objects.filter(instance=instance, username=name).exists():
         raise ValidationError({name: "somebody else has that name: rename that user first"})
     if user is None and organization:
-        return create_user(organization, name, public_id=name, name=_readable(name))
+        fields = {"public_id": name, "name": _readable(name)}
+        return create_user(organization, name, actor=actor, origin=origin, **fields)
     if user is None:
         return User.objects.create_user(name, public_id=name, name=_readable(name))
     if not user.is_active or user.organization != organization:
@@ -195,6 +216,20 @@ def _renew_token(user: User, *, actor: Author, origin: Origin) -> str:
     for token in user.tokens.filter(description=DESCRIPTION):
         revoke_token(token, actor=actor, origin=origin)
     return issue_token(user, actor=actor, origin=origin, description=DESCRIPTION).text
+
+
+def _renew_client(instance: Instance, name: str, *, actor: Author, origin: Origin) -> IssuedClient:
+    """Return the demo's client of that feature, free to call, with a new secret."""
+    by: dict[str, Any] = {"actor": actor, "origin": origin}
+    description = f"{DESCRIPTION}: {name}"
+    client = instance.clients.filter(description=description).first()
+    if client is None:
+        return create_client(instance, description, features=[name], **by)
+    set_client_features(client, [name], **by)
+    set_networks(client, None, **by)
+    set_expiry(client, None, **by)
+    enable_client(client, **by)
+    return rotate_secret(client, **by)
 
 
 def _readable(name: str) -> str:

@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from features.catalogue import BUILTINS, BUILTINS_BY_KEY
-from features.kinds import Kind, camel_case, did_you_mean, make_kind
+from features.kinds import Kind, camel_case, make_kind
 from features.models import Feature, Stage
 from features.resolution import Rules
 from tenancy.levels import Level
 from tenancy.revision import current_revision, memo, touch_revision
+from tenancy.spelling import did_you_mean
 
 
 class UnknownFeature(LookupError):

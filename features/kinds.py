@@ -9,7 +9,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
 from typing import Any, ClassVar
@@ -27,6 +26,9 @@ from features.raw import (
     settle_number,
 )
 from features.schemas import HTTP_URI, InvalidSchema, make_validator
+from tenancy import spelling
+
+did_you_mean = spelling.did_you_mean
 
 Problem = tuple[str, str]  # a path below the value ("", ".baseUri" or "[0]") and what is wrong
 
@@ -47,12 +49,6 @@ class InvalidValue(ValueError):
 
 class InvalidKind(ValueError):
     """Options that do not make a kind: an unknown kind, a bad schema, an empty list of choices."""
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return ``; did you mean "x"?`` for the nearest known name, or the empty text."""
-    nearest = get_close_matches(name[:MAX_QUOTED], known, n=1, cutoff=0.6)
-    return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 
 class Kind(ABC):

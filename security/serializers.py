@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from features.kinds import camel_case, did_you_mean
+from features.kinds import camel_case
 from features.planning import Details
 from features.serializers import render_details
 from security.origins import parse_origins
 from security.settings import SecurityChanges, SecuritySettings
+from tenancy.spelling import did_you_mean
 
 Problems = dict[str, str]
 Parse = Callable[[Any, str], tuple[Any, Problems]]

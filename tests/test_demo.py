@@ -1,6 +1,7 @@
 """The example data, as the command prints and makes it."""
 
 import json
+from base64 import b64encode
 from io import StringIO
 
 import pytest
@@ -9,7 +10,10 @@ from django.core.management import CommandError, call_command
 from access.authentication import find_token
 from access.models import AccessToken
 from access.permissions import Role
-from access.services import grant_role
+from access.services import digest_of, grant_role
+from clients.catalogue import CLIENT_FEATURES
+from clients.models import ApiClient
+from clients.services import create_client, disable_client, set_client_features
 from events.models import Event
 from features.services import explain, get_features, lock_feature, overrides_of
 from tenancy.models import Instance, Organization, System, User
@@ -83,6 +87,38 @@ def test_demo__admin__signs_in_with_the_printed_password(client):
     assert admin.check_password(sign_in["password"])
     assert admin.is_staff
     assert admin.is_superuser
+
+
+def test_demo__clients__hold_the_feature_they_are_named_for(client):
+    document = demo_document()
+
+    clients = document["clients"]
+    assert list(clients) == list(CLIENT_FEATURES)
+    held = {row.client_id: row.feature_names for row in ApiClient.objects.all()}
+    assert held == {clients[name]["client_id"]: [name] for name in clients}
+    basic = b64encode("{client_id}:{client_secret}".format(**clients["direct_access"]).encode())
+    answer = client.get(
+        "/v2/features/user/alice?inheritance=true",
+        headers={"Authorization": f"Basic {basic.decode()}", "Host": "localhost"},
+    )
+    assert answer.status_code == 200
+
+
+def test_demo__again__brings_clients_back_with_new_secrets():
+    first = demo_document()["clients"]["owner"]
+    client = ApiClient.objects.get(client_id=first["client_id"])
+    second_owner = create_client(client.instance, "second", features=["owner"], **BY).client
+    disable_client(client, **BY)
+    set_client_features(client, [], **BY)
+
+    second = demo_document()["clients"]["owner"]
+
+    client.refresh_from_db()
+    assert second["client_id"] == first["client_id"]
+    assert second["client_secret"] != first["client_secret"]
+    assert (client.disabled, client.feature_names) == (False, ["owner"])
+    assert client.secret_digest == digest_of(second["client_secret"])
+    assert ApiClient.objects.filter(pk=second_owner.pk).exists()
 
 
 def test_demo__again__keeps_the_ids_and_makes_new_secrets():

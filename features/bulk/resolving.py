@@ -17,9 +17,9 @@ from features.bulk.workspace import (
     stream,
     temporary_writes,
 )
-from features.kinds import did_you_mean
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, User
+from tenancy.spelling import did_you_mean
 
 HINTS = 20  # unknown owners for which the nearest known one is looked up
 

@@ -19,10 +19,11 @@ from features.bulk.workspace import (
     load_faults,
 )
 from features.definitions import Definition, Definitions, UnknownFeature
-from features.kinds import InvalidValue, did_you_mean
+from features.kinds import InvalidValue
 from features.planning import misplaced_message
 from features.raw import is_storable_text
 from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.spelling import did_you_mean
 
 CHUNK = 10_000  # rows between two statements
 REMEMBERED = 50_000  # different choices kept in memory; forgotten ones are only stored again
