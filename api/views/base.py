@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.views import ApiViewSet
+from api.idempotency import IdempotentMixin
 from api.pagination import Ordering, paginate
 from api.serializers import StrictSerializer, parse
 from events.services import PreconditionFailed
@@ -20,7 +21,7 @@ Filter = Callable[[QuerySet[Any], str], QuerySet[Any]]
 PAGING = ("order", "limit", "cursor")
 
 
-class ResourceViewSet(ApiViewSet):
+class ResourceViewSet(IdempotentMixin, ApiViewSet):
     """A list and its members, each answered with an entity tag over all that it says.
 
     Subclasses say `serializer_class`, by what a list is ordered and filtered (each with an index
