@@ -1,6 +1,9 @@
 from django.apps import AppConfig
+from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+
+from tenancy.migrated import is_ready
 
 
 class FeaturesConfig(AppConfig):
@@ -13,7 +16,10 @@ class FeaturesConfig(AppConfig):
         post_migrate.connect(_synchronise, sender=self)
 
 
-def _synchronise(**_kwargs: object) -> None:
+def _synchronise(using: str, apps: Apps | None = None, **_kwargs: object) -> None:
     from features.definitions import synchronise_builtins
+    from features.models import Feature
+    from tenancy.models import Revision
 
-    synchronise_builtins()
+    if is_ready(using, apps, Feature, Revision):
+        synchronise_builtins()

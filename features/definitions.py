@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.db import transaction
+
 from features.catalogue import BUILTINS, BUILTINS_BY_KEY
 from features.kinds import Kind, camel_case, make_kind
 from features.models import Feature, Stage
@@ -127,10 +129,11 @@ def synchronise_builtins() -> None:
     ]
     kept = {"key", "enabled", "expires_on", "archived_at", "created_at"}
     written = [f.name for f in Feature._meta.concrete_fields if f.name not in kept | {"id"}]
-    Feature.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["key"], update_fields=written
-    )
-    touch_revision()
+    with transaction.atomic():
+        Feature.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["key"], update_fields=written
+        )
+        touch_revision()
 
 
 def _load() -> Definitions:

@@ -1,7 +1,10 @@
 from django.apps import AppConfig
+from django.apps.registry import Apps
 from django.db.models import CharField
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+
+from tenancy.migrated import is_ready
 
 
 class TenancyConfig(AppConfig):
@@ -17,9 +20,10 @@ class TenancyConfig(AppConfig):
         post_migrate.connect(_create_fixed_rows, sender=self)
 
 
-def _create_fixed_rows(using: str, **_kwargs: object) -> None:
-    from tenancy.models import System
-    from tenancy.revision import Revision
+def _create_fixed_rows(using: str, apps: Apps | None = None, **_kwargs: object) -> None:
+    from tenancy.models import Revision, System
 
+    if not is_ready(using, apps, System, Revision):
+        return
     System.objects.using(using).get_or_create(pk=1)
     Revision.objects.using(using).get_or_create(pk=1)

@@ -1,0 +1,111 @@
+"""From no tables to all of them, and what every migrate puts in place afterwards."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from config.settings import BASE_DIR
+from features.catalogue import BUILTINS
+from features.definitions import current_definitions, synchronise_builtins
+from features.models import Feature
+from tenancy.models import System
+from tenancy.revision import current_revision, touch_revision
+
+
+@contextmanager
+def make_empty_database(folder: Path):
+    """Give the address of a database without tables, on the server that the tests use."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{folder}/empty.sqlite3"
+        return
+    settings = connection.settings_dict
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE strata_empty")
+    try:
+        yield f"postgres://strata@/strata_empty?host={settings['OPTIONS']['host']}"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP DATABASE strata_empty")
+
+
+SCRIPT = """
+import sys, django
+django.setup()
+from django.core.management import call_command
+for step in sys.argv[1:]:
+    call_command("migrate", *step.split(), verbosity=0)
+from features.models import Feature
+print(Feature.objects.filter(builtin=True).count())
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate__app_by_app_from_nothing_and_back__ends_with_the_whole_catalogue(tmp_path):
+    steps = ["events", "tenancy", "features zero", "features", "tenancy zero", ""]
+
+    with make_empty_database(tmp_path) as url:
+        result = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *steps],
+            cwd=BASE_DIR,
+            env=os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (result.returncode, result.stdout) == (0, f"{len(BUILTINS)}\n"), result.stderr
+
+
+@pytest.mark.django_db
+def test_migrate__done_before__keeps_what_an_administrator_changed():
+    Feature.objects.filter(key="actions").update(enabled=False, expires_on=date(2030, 1, 1))
+    Feature.objects.filter(key="user_schema").update(name="Renamed", levels=[], default=True)
+    touch_revision()
+
+    call_command("migrate", verbosity=0)
+
+    actions = Feature.objects.get(key="actions")
+    assert (actions.enabled, actions.expires_on) == (False, date(2030, 1, 1))
+    user_schema = current_definitions().get("user_schema")
+    assert (user_schema.name, user_schema.rules.default) == ("User schemas", False)
+    assert len(user_schema.rules.levels) == 4
+
+
+@pytest.mark.django_db
+def test_synchronise_builtins__twice__is_the_same_catalogue_at_another_revision():
+    before = list(Feature.objects.order_by("pk").values())
+    revision = current_revision()
+
+    synchronise_builtins()
+
+    assert list(Feature.objects.order_by("pk").values()) == before
+    assert [row["key"] for row in sorted(before, key=lambda row: row["position"])] == [
+        builtin.key for builtin in BUILTINS
+    ]
+    assert current_revision() != revision
+
+
+@pytest.mark.django_db
+def test_synchronise_builtins__custom_features__are_left_alone():
+    Feature.objects.create(
+        key="custom", json_name="custom", name="Custom", kind="boolean", default=False
+    )
+
+    synchronise_builtins()
+
+    assert Feature.objects.get(key="custom").builtin is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_flush__migrated_database__puts_back_what_always_exists():
+    call_command("flush", interactive=False, verbosity=0)
+
+    assert System.objects.get().pk == 1
+    assert Feature.objects.count() == len(BUILTINS)
