@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from access.models import Membership
 from access.permissions import ALL_ACTIONS, Grant, Permissions, Resource, Role, permissions
-from events.services import Author
+from events.services import ACTOR_NAME_LENGTH, Author
 from tenancy.levels import Level
 from tenancy.models import Instance, User
 
@@ -46,7 +46,7 @@ def author_of(user: User) -> Author:
 
 def shell_author(name: str = "") -> Author:
     """Return how the history names who runs a command: by default the operating system's user."""
-    name = name or _system_user()
+    name = (name or _system_user())[:ACTOR_NAME_LENGTH]
     return Author("operator", name, name)
 
 

@@ -1,6 +1,7 @@
 """The one policy: may this actor do that to this owner? Every surface asks here."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 
@@ -25,9 +26,15 @@ OWNER_PATHS = {
 
 
 class MissingPermission(PermissionDenied):
-    """The actor lacks a permission, which the message names."""
+    """The actor lacks a permission, which the message names.
+
+    Reading is one permission to the outside: the same is said for a refused effective value, so
+    that no difference tells an owner that exists from one that does not.
+    """
 
     def __init__(self, permission: Permission) -> None:
+        if permission.action is Action.EFFECTIVE:
+            permission = replace(permission, action=Action.READ)
         super().__init__(f"missing permission {permission}")
         self.permission = permission
 
@@ -93,7 +100,7 @@ def require_on_features(
         raise UnknownOwner(f"{level.label} not found")
     if action in {Action.READ, Action.EFFECTIVE}:
         if not may_read_features(actor, owner, effective=action is Action.EFFECTIVE):
-            raise MissingPermission(Permission.on_features(level, Action.READ))
+            raise MissingPermission(permission)
     else:
         require(actor, permission, owner)
     return owner

@@ -90,10 +90,10 @@ def issue_token(
 
 
 def revoke_token(token: AccessToken, *, actor: Author, origin: Origin) -> None:
-    """End a token at once."""
+    """End a token at once; one that is gone already is left alone."""
     with transaction.atomic():
-        _record_token(token, "tokens.revoked", actor, origin, before=_described(token))
-        token.delete()
+        if AccessToken.objects.filter(pk=token.pk).delete()[0]:
+            _record_token(token, "tokens.revoked", actor, origin, before=_described(token))
 
 
 def grant_role(
@@ -116,11 +116,11 @@ def grant_role(
 
 
 def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> None:
-    """Take a role away."""
+    """Take a role away; one that is gone already is left alone."""
+    entry = Entry("roles.revoked", membership.role, before=membership.owner.reference)
     with transaction.atomic():
-        entry = Entry("roles.revoked", membership.role, before=membership.owner.reference)
-        append(StreamKey.of(membership.user, "roles"), [entry], actor=actor, origin=origin)
-        membership.delete()
+        if Membership.objects.filter(pk=membership.pk).delete()[0]:
+            append(StreamKey.of(membership.user, "roles"), [entry], actor=actor, origin=origin)
 
 
 def note_token_use(token: AccessToken, now: datetime) -> None:

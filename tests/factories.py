@@ -9,7 +9,10 @@ from access.services import grant_role, issue_token
 from clients.services import IssuedClient, create_client
 from events.models import Surface
 from events.services import Author, Origin
+from features.kinds import camel_case
+from features.models import Feature
 from tenancy.models import Instance, Organization, System, User
+from tenancy.revision import touch_revision
 from tenancy.services import create_instance, create_organization, create_user
 
 TESTER = Author("operator", "tester", "tester")
@@ -58,6 +61,22 @@ def make_holder(role: Role, owner, username: str = "") -> User:
         user = create_user(organization, username, public_id=username)
     grant_role(user, role, owner, **BY)
     return user
+
+
+def make_feature(key: str, kind: str = "boolean", *, default: Any = False, **fields) -> Feature:
+    """Make a custom feature that may be set at every level."""
+    row = Feature(key=key, json_name=camel_case(key), name=key, kind=kind, default=default)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+    touch_revision()
+    return row
+
+
+def change_feature(key: str, **fields) -> None:
+    """Change a definition, as an administrator would."""
+    Feature.objects.filter(key=key).update(**fields)
+    touch_revision()
 
 
 def token_for(user: User, **options) -> str:
