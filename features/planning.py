@@ -133,14 +133,23 @@ def plan_reset(owner: Owner, features: Iterable[str] | None = None) -> OwnerPlan
 
 
 def plan_lock(owner: Owner, feature: str, *, locked: bool) -> OwnerPlan:
-    """Return what locking or unlocking an owner's override would do. Writes nothing."""
+    """Return what locking or unlocking an owner's override would do. Writes nothing.
+
+    Below a lock nothing can be locked; what is locked there can be unlocked. ValidationError when
+    the owner does not set the feature.
+    """
     state = read_lineage(owner)
     definition = definitions_at(state.revision).get(feature)
-    before = state.of_feature(definition.id).get(owner.level)
+    overrides = state.of_feature(definition.id)
+    before = overrides.get(owner.level)
     if before is None:
         raise ValidationError({definition.key: "is not set here: set a value, then lock it"})
+    if before.locked == locked:
+        return OwnerPlan(owner, state.position, ())
+    if locked and (lock := locking_level(definition.rules, overrides, owner.level)):
+        return OwnerPlan(owner, state.position, (), (Locked(definition, lock),))
     change = Change(definition, before, Override(before.value, locked))
-    return OwnerPlan(owner, state.position, () if before.locked == locked else (change,))
+    return OwnerPlan(owner, state.position, (change,))
 
 
 def misplaced_message(definition: Definition, level: Level) -> str:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from events.services import (
     Author,
+    Conflict,
     Origin,
     Position,
     PreconditionFailed,
@@ -252,20 +253,26 @@ def _attempt(
 
 
 def apply_plan(plan: OwnerPlan, *, actor: Author, origin: Origin) -> Details:
-    """Write a plan with its events. StreamMoved if the owner has changed since it was made."""
+    """Write a plan with its events. StreamMoved if the owner has changed since it was made.
+
+    Conflict if the owner or a feature is gone meanwhile, which the database says at the end.
+    """
     owner = plan.owner
     entries = [change.as_entry() for change in plan.changes]
-    with transaction.atomic():
-        position = append(
-            StreamKey.of(owner),
-            entries,
-            actor=actor,
-            origin=origin,
-            expected=plan.position.sequence,
-        )
-        written = {c.definition.id: c.after for c in plan.changes if c.after}
-        removed = [c.definition.id for c in plan.changes if not c.after]
-        write_overrides(owner, written, removed, position.changed_at or timezone.now())
+    written = {c.definition.id: c.after for c in plan.changes if c.after}
+    removed = [c.definition.id for c in plan.changes if not c.after]
+    try:
+        with transaction.atomic():
+            position = append(
+                StreamKey.of(owner),
+                entries,
+                actor=actor,
+                origin=origin,
+                expected=plan.position.sequence,
+            )
+            write_overrides(owner, written, removed, position.changed_at or timezone.now())
+    except IntegrityError as error:
+        raise Conflict(f"{owner.reference} or a feature has been removed meanwhile") from error
     return Details(position, owner.resource_owner)
 
 
