@@ -78,6 +78,22 @@ def permissions(resources: Iterable[Resource], *actions: Action) -> Permissions:
     )
 
 
+def named_permissions(names: Iterable[str]) -> Permissions:
+    """Return the permissions of these names, with what they imply. ValueError for a bad name."""
+    named = frozenset(map(Permission.parse, names))
+    return named.union(
+        *(permissions([one.resource], one.action) for one in named if one.action is Action.READ)
+    )
+
+
+def names_of(held: Permissions) -> list[str]:
+    """Return the names of permissions in order, without those that others of them imply."""
+    implied = {
+        Permission(one.resource, Action.EFFECTIVE) for one in held if one.action is Action.READ
+    }
+    return sorted(map(str, held - implied))
+
+
 ALL_ACTIONS = (Action.READ, Action.WRITE, Action.DELETE)
 
 _SYSTEM = (Resource.SYSTEM_FEATURE, Resource.DEFINITIONS, Resource.INSTANCES)
@@ -113,6 +129,11 @@ class Role(StrEnum):
     def level(self) -> Level:
         """The level of the owner on which the role is held."""
         return _ROLE_LEVELS[self.value.split("_")[0]]
+
+    @property
+    def is_impersonator(self) -> bool:
+        """Whether the role lets its holder act in somebody else's name."""
+        return self.value.endswith("_IMPERSONATOR")
 
     @property
     def permissions(self) -> Permissions:

@@ -1,7 +1,8 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from access.permissions import Action
 from clients import views
+from clients.token_views import TokenViewSet
 from clients.views import endpoint
 
 urlpatterns = [
@@ -32,4 +33,6 @@ urlpatterns = [
             target="client_id_for_deletion",
         ),
     ),
+    path("api/v1/tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(r"^api/v1/tokens/(?P<token_id>[0-9]+)\Z", TokenViewSet.as_view({"delete": "destroy"})),
 ]

@@ -37,6 +37,7 @@ from clients.services import (
 )
 from events.models import Surface
 from events.services import Origin
+from features.serializers import render_time
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _listed(client: ApiClient) -> dict[str, Any]:
 
 
 def _in_utc(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+    return render_time(moment) if moment else None
 
 
 def _is_plain(text: str | None) -> bool:
