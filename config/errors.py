@@ -33,6 +33,7 @@ from tenancy.revision import current_revision
 log = logging.getLogger("strata.errors")
 
 API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/", *RPC_PREFIXES)
+AS_REST_DOES = {"separators": (",", ":"), "ensure_ascii": False}
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
 LOST_RACES = {"40001", "40P01"}  # SQLSTATE: serialization failure, deadlock detected
 
@@ -111,7 +112,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
 def respond(error: Exception) -> JsonResponse:
     """Return the documented error body outside of the REST views."""
     problem = describe(error)
-    return JsonResponse(render(problem), status=problem.status)
+    return JsonResponse(render(problem), status=problem.status, json_dumps_params=AS_REST_DOES)
 
 
 def is_api_path(path: str) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from django.test import Client
 
+from tests.factories import Cast, token_for
 from tests.feature_api import LEVEL_OF_METHOD, Failure, Outcome
 
 VERBS = {"Set": "PUT", "Reset": "DELETE", "Get": "GET"}
@@ -26,6 +27,19 @@ class RestCaller:
         """Call a method by its path, as `tests.feature_api.Caller` promises."""
         verb, path, body = to_http(method, message, self.prefix)
         return read_answer(send(self.client, verb, path, body, token))
+
+
+class RootApi:
+    """Sends requests of root, who may everything, in the world of a cast."""
+
+    def __init__(self, client: Client, cast: Cast) -> None:
+        self.client = client
+        self.cast = cast
+        self.token = token_for(cast.root)
+
+    def __call__(self, verb: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request and return the response."""
+        return send(self.client, verb, path, body, self.token, **headers)
 
 
 def send(
@@ -82,3 +96,14 @@ def _read_feature(answer: dict[str, Any]) -> tuple[Any, str]:
     source = answer.pop("source")
     names = {"enabled", "executionPaths", "value"} & answer.keys()
     return answer[names.pop()] if names else answer, source
+
+
+def assert_error(response: Any, status: int, code: int, part: str = "") -> dict[str, Any]:
+    """Check an error's status and body and that its text holds a part; return the body."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/json"
+    body: dict[str, Any] = response.json()
+    assert body["code"] == code
+    assert part in body["message"]
+    assert body.keys() <= {"code", "message", "details"}
+    return body
