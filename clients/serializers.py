@@ -1,7 +1,8 @@
-"""The JSON of `/api/v1/tokens`: strict about what comes in, complete in what goes out."""
+"""The JSON of clients and tokens: strict about what comes in, complete in what goes out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,6 +10,7 @@ from django.core.exceptions import ValidationError
 from access.models import AccessToken
 from access.permissions import named_permissions, names_of
 from access.services import DEFAULT_LIFETIME, DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
+from clients.models import ApiClient
 from features.serializers import render_time
 from tenancy.identifiers import validate_public_id
 
@@ -59,6 +61,19 @@ def parse_token_request(body: Mapping[str, Any]) -> TokenRequest:
     )
 
 
+def render_client(client: ApiClient) -> dict[str, Any]:
+    """Return a client as `/clients/list` and the commands show it, without its secrets."""
+    return {
+        "client_id": client.client_id,
+        "description": client.description,
+        "features": client.feature_names,
+        "whitelist": client.networks,
+        "created": render_time(client.created_at),
+        "last_used": _time_or_none(client.last_used_at),
+        "expires": _time_or_none(client.expires_at),
+    }
+
+
 def render_token(token: AccessToken) -> dict[str, Any]:
     """Return a token as the API shows it, without its text. No ``permissions``: the holder's."""
     holder = token.user or token.client
@@ -71,8 +86,12 @@ def render_token(token: AccessToken) -> dict[str, Any]:
         "permissions": _shown(token.permissions),
         "created": render_time(token.created_at),
         "expires": render_time(token.expires_at),
-        "last_used": render_time(token.last_used_at) if token.last_used_at else None,
+        "last_used": _time_or_none(token.last_used_at),
     }
+
+
+def _time_or_none(moment: datetime | None) -> str | None:
+    return render_time(moment) if moment else None
 
 
 def _shown(names: list[str] | None) -> list[str] | None:

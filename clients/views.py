@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -25,6 +25,7 @@ from clients.envelope import (
 )
 from clients.models import ApiClient
 from clients.refusals import note_denied
+from clients.serializers import render_client
 from clients.services import (
     MAXIMUM_OVERLAP,
     check_feature_names,
@@ -37,7 +38,6 @@ from clients.services import (
 )
 from events.models import Surface
 from events.services import Origin
-from features.serializers import render_time
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def list_endpoint(call: Call) -> dict[str, Any]:
     clients = ApiClient.objects.filter(instance=call.caller.client.instance_id)
     if wanted:
         clients = clients.filter(features__name__in=wanted).distinct()
-    return {"results": [_listed(client) for client in clients.prefetch_related("features")]}
+    return {"results": [render_client(client) for client in clients.prefetch_related("features")]}
 
 
 def set_description_endpoint(call: Call) -> dict[str, Any]:
@@ -182,22 +182,6 @@ def _admit(request: HttpRequest, permission: Permission, required: tuple[str, ..
         if not parameters.get(name, "").strip():
             raise MissingArgument(name)
     return Call(caller, parameters, origin_of(request, caller.actor, Surface.API))
-
-
-def _listed(client: ApiClient) -> dict[str, Any]:
-    return {
-        "client_id": client.client_id,
-        "description": client.description,
-        "features": client.feature_names,
-        "whitelist": client.networks,
-        "created": _in_utc(client.created_at),
-        "last_used": _in_utc(client.last_used_at),
-        "expires": _in_utc(client.expires_at),
-    }
-
-
-def _in_utc(moment: datetime | None) -> str | None:
-    return render_time(moment) if moment else None
 
 
 def _is_plain(text: str | None) -> bool:

@@ -1,0 +1,56 @@
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from access.commands import StrataCommand
+from access.tables import render_table
+from clients.catalogue import CLIENT_FEATURES
+from clients.models import ApiClient
+from clients.serializers import render_client
+
+
+class Command(StrataCommand):
+    help = "List API clients: what each may do, from where, and when it was last used."
+    example = "clients_list --instance 123 --feature owner"
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("--instance", metavar="ID", help="only those of that instance")
+        parser.add_argument(
+            "--feature",
+            action="append",
+            choices=list(CLIENT_FEATURES),
+            default=[],
+            help="only those that hold it, or any of several",
+        )
+
+    def run(self, instance: str | None, feature: list[str], **options: Any) -> None:
+        clients = ApiClient.objects.select_related("instance").prefetch_related("features")
+        if instance is not None:
+            clients = clients.filter(instance__public_id=instance)
+        if feature:
+            clients = clients.filter(features__name__in=feature).distinct()
+        if options["json"]:
+            self.answer(
+                [
+                    {"instance": client.instance.public_id, **render_client(client)}
+                    for client in clients
+                ]
+            )
+            return
+        columns = ["INSTANCE", "CLIENT ID", "DESCRIPTION", "FEATURES", "MAY CALL FROM"]
+        columns += ["LAST USED", "STATE"]
+        self.stdout.write(render_table(columns, map(_row, clients), self.stdout))
+
+
+def _row(client: ApiClient) -> tuple[str, ...]:
+    document = render_client(client)
+    ends = f"until {document['expires']}" if document["expires"] else "active"
+    return (
+        client.instance.public_id,
+        client.client_id,
+        client.description,
+        " ".join(document["features"]) or "none",
+        " ".join(document["whitelist"]),
+        document["last_used"] or "never",
+        "disabled" if client.disabled else ends,
+    )
