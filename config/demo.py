@@ -49,23 +49,21 @@ USERS: dict[str, tuple[str | None, Role | None]] = {
 }
 WITHOUT_TOKEN = {"alice", "bob", "carol"}
 
-# What a new demo has lived through: owner, change set, why. The README's walk needs
-# login_default_org to be set nowhere.
+# What a new demo has lived through: owner, change set, why. All of it in an organization of its
+# own: whoever tries the APIs on the others finds nothing set.
+STORY_ORGANIZATION, STORY_USER = "initech", "dana"
 STORY: tuple[tuple[str, ChangeSet, str], ...] = (
-    ("system", {"enable_relational_tables": True}, "Proved itself in the staging system"),
-    ("demo", {"enable_relational_tables": False}, "Not before the audit is over"),
-    ("demo", {"console_use_v2_user_api": True, "actions": True}, "Asked for by the support team"),
-    ("demo", {"debug_oidc_parent_error": True}, "Looking for the cause of failed sign-ins"),
-    ("demo", {"debug_oidc_parent_error": INHERIT}, "Found it: a wrong redirect URI"),
     (
-        "globex",
+        "initech",
         {
             "enable_relational_tables": True,
             "improved_performance": ["IMPROVED_PERFORMANCE_PROJECT_GRANT"],
         },
-        "Globex takes part in the pilot",
+        "Initech takes part in the pilot",
     ),
-    ("carol", {"enable_relational_tables": False}, "Her reports must stay comparable in May"),
+    ("initech", {"debug_oidc_parent_error": True}, "Looking for the cause of failed sign-ins"),
+    ("initech", {"debug_oidc_parent_error": INHERIT}, "Found it: a wrong redirect URI"),
+    ("dana", {"enable_relational_tables": False}, "Her reports must stay comparable in May"),
 )
 
 
@@ -117,13 +115,13 @@ def make_demo(*, actor: Author, origin: Origin) -> Demo:
     }
     for name, user in users.items():
         _have_role(user, _held(USERS[name][1], instance, organizations), **by)
-    owners: dict[str, Owner] = {"demo": instance, **organizations, **users}
-    if Instance.objects.count() == 1:
-        owners["system"] = System()  # with other instances it is not the demo's to change
     if is_new:
-        _tell_story(owners, actor, origin)
+        _tell_story(instance, actor, origin)
     else:
-        _release_locks(owners.values(), **by)
+        owners: list[Owner] = [instance, *organizations.values(), *users.values()]
+        if Instance.objects.count() == 1:
+            owners.append(System())  # with other instances it is not the demo's to change
+        _release_locks(owners, **by)
     admin = _have_user("admin", None, **by)
     password = random_text(PASSWORD_LENGTH)
     admin.is_staff = admin.is_superuser = True
@@ -193,11 +191,17 @@ def _held(
     return role, owners[role.level]
 
 
-def _tell_story(owners: dict[str, Owner], actor: Author, origin: Origin) -> None:
-    for name, changes, reason in STORY:
-        if name in owners:
-            told = Origin(surface=origin.surface, run=origin.run, reason=reason)
-            set_features(owners[name], changes, actor=actor, origin=told)
+def _tell_story(instance: Instance, actor: Author, origin: Origin) -> None:
+    by: dict[str, Any] = {"actor": actor, "origin": origin}
+    name = STORY_ORGANIZATION
+    organization = create_organization(instance, name.capitalize(), public_id=name, **by)
+    user = create_user(
+        organization, STORY_USER, public_id=STORY_USER, name=_readable(STORY_USER), **by
+    )
+    owners: dict[str, Owner] = {STORY_ORGANIZATION: organization, STORY_USER: user}
+    for owner, changes, reason in STORY:
+        told = Origin(surface=origin.surface, run=origin.run, reason=reason)
+        set_features(owners[owner], changes, actor=actor, origin=told)
 
 
 def _release_locks(owners: Iterable[Owner], *, actor: Author, origin: Origin) -> None:

@@ -139,6 +139,7 @@ def test_demo__again__brings_roles_and_locks_back_and_keeps_settings():
     instance = Instance.objects.get()
     alice = User.objects.get(username="alice")
     grant_role(alice, Role.IAM_OWNER, instance, **BY)
+    set_features(instance, {"actions": True}, **BY)
     lock_feature(instance, "actions", **BY)
     history = Event.objects.filter(type="features.set").count()
 
@@ -150,14 +151,16 @@ def test_demo__again__brings_roles_and_locks_back_and_keeps_settings():
     assert Event.objects.filter(type="features.set").count() == history
 
 
-def test_demo__story__leaves_the_first_steps_free_and_locks_nothing():
+def test_demo__story__is_told_in_an_organization_of_its_own():
     demo_document()
 
     owners = [System(), *Instance.objects.all(), *Organization.objects.all(), *User.objects.all()]
-    stored = [entry for owner in owners for entry in overrides_of(owner).items()]
-    assert len(stored) >= 5
-    assert not any(override.locked for _, override in stored)
-    assert "login_default_org" not in {definition.key for definition, _ in stored}
+    stored = {owner.public_id: overrides_of(owner) for owner in owners}
+    assert {public_id for public_id, overrides in stored.items() if overrides} == {
+        "initech",
+        "dana",
+    }
+    assert not any(one.locked for overrides in stored.values() for one in overrides.values())
     assert Event.objects.filter(type__startswith="features.").exclude(reason="").count() >= 5
 
 
