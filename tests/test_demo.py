@@ -15,7 +15,7 @@ from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient
 from clients.services import create_client, disable_client, set_client_features
 from events.models import Event
-from features.services import explain, get_features, lock_feature, overrides_of
+from features.services import explain, get_features, lock_feature, overrides_of, set_features
 from tenancy.models import Instance, Organization, System, User
 from tenancy.services import create_instance
 from tests.factories import BY
