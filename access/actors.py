@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from access.models import Membership
-from access.permissions import ALL_ACTIONS, Grant, Permissions, Resource, Role, permissions
+from access.permissions import (
+    ALL_ACTIONS,
+    NOT_WHILE_IMPERSONATING,
+    Grant,
+    Permissions,
+    Resource,
+    Role,
+    permissions,
+)
 from events.services import ACTOR_NAME_LENGTH, Author
 from tenancy.levels import Level
 from tenancy.models import Instance, User
@@ -19,8 +27,9 @@ class Actor(Author):
     """A user or an API client with what it was granted.
 
     ``user`` is None for an API client; ``instance`` is the one that an API client is bound to, None
-    for a user. ``impersonator`` is who acts in the user's name. ``withheld`` says why an actor that
-    could hold grants was given none for this request, such as ``address``; nobody outside is told.
+    for a user. ``impersonator`` is who acts in the user's name: the grants are then less what
+    nobody does in another's. ``withheld`` says why an actor that could hold grants was given none
+    for this request, such as ``address``; nobody outside is told.
     """
 
     grants: tuple[Grant, ...] = ()
@@ -28,6 +37,19 @@ class Actor(Author):
     instance: Instance | None = None
     impersonator: Author | None = None
     withheld: str = ""
+
+    def __post_init__(self) -> None:
+        """Take from an impersonated user what stays forbidden, however the actor was made."""
+        if self.impersonator:
+            allowed = tuple(
+                replace(grant, permissions=grant.permissions - NOT_WHILE_IMPERSONATING)
+                for grant in self.grants
+            )
+            object.__setattr__(self, "grants", allowed)
+
+    def impersonated_by(self, impersonator: Author) -> "Actor":
+        """Return the actor as somebody else acting in their name."""
+        return replace(self, impersonator=impersonator)
 
     def limited_to(self, names: Permissions) -> "Actor":
         """Return the actor with these permissions at most."""

@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from access.actors import Actor, actor_for
+from access.actors import Actor, actor_for, author_of
 from access.models import AccessToken
 from access.permissions import Permission
 from access.services import digest_of, note_token_use
@@ -48,15 +48,33 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def find_token(text: str, *, address: str) -> tuple[Actor, AccessToken, int] | None:
+    """Return the actor of a valid token, its row and the revision, and note that it was used.
+
+    None for any other text.
+    """
+    found = read_token(text, address=address)
+    if found:
+        note_token_use(found[1], timezone.now())
+    return found
+
+
+def read_token(text: str, *, address: str | None) -> tuple[Actor, AccessToken, int] | None:
     """Return the actor of a valid token, its row and the revision; None for any other text.
 
     One query reads the token, its user and the roles held, or its client and the client features,
     and the revision: a row for each. A client's allow list holds for its tokens: called from
-    another ``address``, the actor has no grants.
+    another ``address``, the actor has no grants; None asks about no address. The token of an
+    impersonation is valid while that is running.
     """
     rows: list[Any] = list(
         AccessToken.objects.filter(digest=digest_of(text))
-        .select_related("user__instance", "user__organization", "client__instance")
+        .select_related(
+            "user__instance",
+            "user__organization",
+            "client__instance",
+            "impersonation__impersonator",
+            "impersonation__subject",
+        )
         .annotate(
             held_role=F("user__memberships__role"),
             held_instance=F("user__memberships__instance_id"),
@@ -78,7 +96,10 @@ def find_token(text: str, *, address: str) -> tuple[Actor, AccessToken, int] | N
         return None
     if token.permissions is not None:
         actor = actor.limited_to(frozenset(map(Permission.parse, token.permissions)))
-    note_token_use(token, now)
+    if token.impersonation:
+        if not token.impersonation.is_running(now):
+            return None
+        actor = actor.impersonated_by(author_of(token.impersonation.impersonator))
     return actor, token, token.revision or 0
 
 

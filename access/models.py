@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -71,6 +73,45 @@ class Membership(models.Model):
         return self.organization or self.instance or System()
 
 
+class Impersonation(models.Model):
+    """One user acting in another's name for a while, in the admin or with a token.
+
+    ``ended_at`` is null until somebody ends it; after ``expires_at`` it has ended by itself.
+    """
+
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="impersonations")
+    impersonator = models.ForeignKey(User, models.CASCADE, related_name="impersonations")
+    subject = models.ForeignKey(User, models.CASCADE, related_name="impersonated")
+    client_id = models.CharField(max_length=32, blank=True)  # who asked for the token, if one did
+    started_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("impersonation")
+        verbose_name_plural = _("impersonations")
+        indexes = [
+            models.Index(
+                fields=["instance", "expires_at"],
+                name="impersonation_running",
+                condition=Q(ended_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.impersonator} as {self.subject}"
+
+    def is_running(self, now: datetime) -> bool:
+        """Whether it goes on: neither ended nor expired, and both people still may take part."""
+        return (
+            self.ended_at is None
+            and now < self.expires_at
+            and self.impersonator.is_active
+            and self.subject.is_active
+            and not self.subject.is_superuser
+        )
+
+
 class AccessToken(models.Model):
     """A bearer token of a user or of an API client. Only its digest is kept."""
 
@@ -79,6 +120,9 @@ class AccessToken(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens", null=True, blank=True)
     client = models.ForeignKey(
         "clients.ApiClient", models.CASCADE, related_name="tokens", null=True, blank=True
+    )
+    impersonation = models.ForeignKey(
+        Impersonation, models.CASCADE, related_name="tokens", null=True, blank=True
     )
     permissions = models.JSONField(_("permissions"), null=True)  # names; null: all of the holder's
     description = models.CharField(_("description"), max_length=200, blank=True)

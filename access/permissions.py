@@ -160,6 +160,16 @@ ROLE_PERMISSIONS: dict[Role, Permissions] = {
 }
 
 
+# What nobody does in somebody else's name, whatever that somebody may do.
+NOT_WHILE_IMPERSONATING = permissions(
+    (Resource.POLICY, Resource.CLIENTS, Resource.TOKENS, Resource.MEMBERSHIPS),
+    Action.WRITE,
+    Action.DELETE,
+)
+
+IMPERSONATOR_ROLES = frozenset(role for role in Role if role.value.endswith("_IMPERSONATOR"))
+
+
 @dataclass(frozen=True)
 class Grant:
     """Permissions that hold at one owner and at everything below it."""

@@ -9,7 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Q
 
 from access.actors import Actor
-from access.permissions import Action, Permission, Resource, Role
+from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
 
@@ -52,6 +52,7 @@ SEEN_IN = {
     "user": Permission(Resource.USER_FEATURE, Action.READ),
     "roles": Permission(Resource.CLIENTS, Action.READ),
     "security": Permission(Resource.POLICY, Action.READ),
+    "impersonation": Permission(Resource.POLICY, Action.READ),
     "client": Permission(Resource.CLIENTS, Action.READ),
     "token": Permission(Resource.TOKENS, Action.READ),
 }
@@ -107,9 +108,17 @@ def require_on_features(
 
 
 def may_grant(actor: Actor, role: Role, owner: Owner) -> bool:
-    """Whether the actor may give and take a role on the owner: never one wider than their own."""
+    """Whether the actor may give and take a role on the owner: never one wider than their own.
+
+    An impersonator's role reaches whatever its subjects may do, those included who may more than
+    the owner's own administrators; who may turn impersonation on may give it.
+    """
     if not allows(actor, Permission(Resource.MEMBERSHIPS, Action.WRITE), owner):
         return False
+    if role in IMPERSONATOR_ROLES:
+        instance = owner.instance_or_none
+        write = Permission(Resource.POLICY, Action.WRITE)
+        return instance is not None and allows(actor, write, instance)
     return all(allows(actor, permission, owner) for permission in role.permissions)
 
 

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.asides import write_aside
-from access.models import AccessToken, Membership
-from access.permissions import Action, Permission, Resource, Role
+from access.impersonations import end_impersonations
+from access.models import AccessToken, Impersonation, Membership
+from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
 from access.permissions import permissions as permissions_of
 from events.services import Author, Entry, Origin, StreamKey, append
 from tenancy.identifiers import random_text
@@ -62,8 +64,11 @@ def issue_token(
     lifetime: timedelta = DEFAULT_LIFETIME,
     permissions: Iterable[str] | None = None,
     description: str = "",
+    impersonation: Impersonation | None = None,
 ) -> IssuedToken:
     """Make a bearer token for a user or an API client.
+
+    With ``impersonation`` it acts in the user's name, and no longer than that is running.
 
     ValidationError for a lifetime outside 0 to 365 days, a description that is too long and for
     names that are no permissions.
@@ -83,6 +88,7 @@ def issue_token(
             permissions=names,
             description=description,
             expires_at=timezone.now() + lifetime,
+            impersonation=impersonation,
             **held,
         )
         _record_token(row, "tokens.issued", actor, origin, after=_described(row))
@@ -121,6 +127,10 @@ def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> Non
     with transaction.atomic():
         if Membership.objects.filter(pk=membership.pk).delete()[0]:
             append(StreamKey.of(membership.user, "roles"), [entry], actor=actor, origin=origin)
+            if membership.role in IMPERSONATOR_ROLES:
+                end_impersonations(
+                    Q(impersonator=membership.user), membership.owner, actor=actor, origin=origin
+                )
 
 
 def note_token_use(token: AccessToken, now: datetime) -> None:

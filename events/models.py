@@ -21,7 +21,7 @@ class Stream(models.Model):
     A stream is found by text, not by foreign key, so that it outlives its owner: the sequence goes
     on where it stood if the same id comes back. ``kind`` is a level's name for an owner's features,
     or what else has a history of its own: ``security``, ``client``, ``definition``, ``roles``,
-    ``token``.
+    ``token``, ``impersonation``.
     """
 
     kind = models.CharField(max_length=20)

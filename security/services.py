@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
+from access.impersonations import end_impersonations
 from events.services import (
     Author,
     Entry,
@@ -156,6 +158,8 @@ def _apply(plan: SecurityPlan, *, actor: Author, origin: Origin) -> Details:
         instance=plan.instance,
         defaults=asdict(plan.after) | {"allowed_origins": list(plan.after.allowed_origins)},
     )
+    if plan.before.impersonation_enabled and not plan.after.impersonation_enabled:
+        end_impersonations(Q(), plan.instance, actor=actor, origin=origin)
     touch_revision()
     return Details(position, plan.instance.resource_owner)
 

@@ -1,6 +1,7 @@
 from django.urls import re_path
 
-from security.views import SecuritySettingsViewSet
+from security.exchange import exchange_token, introspect_token
+from security.views import SecuritySettingsViewSet, oauth_endpoint
 
 urlpatterns = [
     re_path(
@@ -9,4 +10,6 @@ urlpatterns = [
             {"get": "retrieve", "put": "update", "patch": "partial_update"}
         ),
     ),
+    re_path(r"^oauth/v2/token\Z", oauth_endpoint(exchange_token)),
+    re_path(r"^oauth/v2/introspect\Z", oauth_endpoint(introspect_token)),
 ]

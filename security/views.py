@@ -1,12 +1,24 @@
-"""The settings API: the security settings of the instance that the host or the caller means."""
+"""The settings API, and the OAuth endpoints by which clients exchange and examine tokens."""
 
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.callers import host_of, instance_of, origin_of
 from access.permissions import Action, Permission, Resource
 from access.policy import require
 from access.views import ApiViewSet
+from clients.authentication import sign_in_client
+from clients.refusals import note_denied
+from events.models import Surface
 from features.serializers import names_tag, parse_if_match, render_details
+from security.exchange import Call
+from security.oauth import read_form, refuse, refuse_method, respond
 from security.serializers import parse_changes, parse_settings, render_answer
 from security.services import (
     get_security_settings,
@@ -16,6 +28,7 @@ from security.services import (
 
 READ = Permission(Resource.POLICY, Action.READ)
 WRITE = Permission(Resource.POLICY, Action.WRITE)
+ISSUE = Permission(Resource.TOKENS, Action.WRITE)
 
 
 class SecuritySettingsViewSet(ApiViewSet):
@@ -53,3 +66,38 @@ class SecuritySettingsViewSet(ApiViewSet):
             if_match=parse_if_match(request.headers.get("If-Match")),
         )
         return Response({"details": render_details(details)})
+
+
+def oauth_endpoint(
+    handle: Callable[[Call], dict[str, Any]],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the view of an OAuth endpoint, for API clients that may issue tokens."""
+
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return refuse_method()
+        try:
+            return respond(handle(_admit(request)))
+        except Exception as error:  # OAuth has its own form for every refusal
+            return refuse(error)
+
+    return view
+
+
+def _admit(request: HttpRequest) -> Call:
+    """Return the call if the client's credentials are right and it may issue tokens here."""
+    parameters = read_form(request)
+    caller = sign_in_client(
+        request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace"),
+        parameters,
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request, "request_id", ""),
+    )
+    try:
+        instance = instance_of(host_of(request), caller.actor, caller.revision)
+        require(caller.actor, ISSUE, instance)
+    except PermissionDenied as error:
+        note_denied(caller.actor, error, request)
+        raise
+    return Call(caller.client, parameters, origin_of(request, caller.actor, Surface.API))

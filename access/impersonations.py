@@ -1,0 +1,59 @@
+"""Ending impersonations, with the history of it. security.impersonation starts them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from access.models import Impersonation
+from events.services import Author, Entry, Origin, StreamKey, append, lock_stream
+from tenancy.models import Instance, Owner
+
+
+def stream_of(instance: Instance) -> StreamKey:
+    """The history of an instance's impersonations; its lock orders their starts and ends."""
+    return StreamKey.of(instance, "impersonation")
+
+
+def end_impersonations(
+    condition: Q, owner: Owner, *, actor: Author, origin: Origin
+) -> list[Impersonation]:
+    """End at once, and for good, the running impersonations of the owner's instance that fit.
+
+    Their tokens are dead with the end of the transaction, and so are their sessions.
+    """
+    instance = owner.instance_or_none
+    if instance is None:
+        return []
+    with transaction.atomic():
+        lock_stream(stream_of(instance))
+        now = timezone.now()
+        running = list(
+            Impersonation.objects.filter(
+                condition, instance=instance, ended_at=None, expires_at__gt=now
+            )
+            .select_related("impersonator", "subject")
+            .order_by("pk")
+        )
+        if running:
+            Impersonation.objects.filter(pk__in=[row.pk for row in running]).update(ended_at=now)
+            append(stream_of(instance), list(_ends(running)), actor=actor, origin=origin)
+    return running
+
+
+def describe(impersonation: Impersonation) -> dict[str, Any]:
+    """What the history keeps of an impersonation: both people, and until when it could last."""
+    impersonator, subject = impersonation.impersonator, impersonation.subject
+    described = {
+        "impersonator": {"id": impersonator.public_id, "name": str(impersonator)},
+        "subject": {"id": subject.public_id, "name": str(subject)},
+        "expires": impersonation.expires_at,
+    }
+    return described | ({"client": impersonation.client_id} if impersonation.client_id else {})
+
+
+def _ends(ended: Iterable[Impersonation]) -> Iterable[Entry]:
+    for row in ended:
+        yield Entry("impersonation.ended", row.subject.public_id, before=describe(row))

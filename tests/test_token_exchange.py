@@ -1,0 +1,507 @@
+"""Impersonating by token exchange: what it gives, what it refuses, how it ends, who is named."""
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from access.actors import actor_for
+from access.authentication import read_token
+from access.models import AccessToken, Impersonation, Membership
+from access.permissions import Action, Permission, Resource, Role
+from access.policy import allows, may_grant
+from access.services import grant_role, issue_token, revoke_role, revoke_token
+from clients.services import set_client_features
+from events.models import Event
+from features.services import set_features
+from security.services import patch_security_settings
+from tenancy.services import create_instance, create_organization, create_user
+from tests.factories import BY, basic, make_cast, make_client, make_holder, token_for
+
+TOKEN, INTROSPECT = "/oauth/v2/token", "/oauth/v2/introspect"
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+USER_ID = "urn:zitadel:params:oauth:token-type:user_id"
+FORM = "application/x-www-form-urlencoded"
+FEATURES = "/v2/features/organization/acme"
+MISSING = object()
+
+
+class Stage:
+    """The cast, an impersonator of the whole instance, a client that may ask; all switched on."""
+
+    def __init__(self):
+        self.cast = make_cast()
+        self.instance = self.cast.instance
+        self.ina = make_holder(Role.IAM_ADMIN_IMPERSONATOR, self.instance, "ina")
+        self.issued = make_client(self.instance, "access_issuer")
+        self.ina_token = token_for(self.ina)
+        set_features(self.instance, {"oidc_token_exchange": True}, **BY)
+        self.switch(on=True)
+
+    def switch(self, *, on):
+        patch_security_settings(self.instance, {"impersonation_enabled": on}, **BY)
+
+    def form(self, **changes):
+        """Return the parameters by which ina acts as alice, with some of them changed."""
+        fields = {
+            "grant_type": GRANT,
+            "subject_token": "alice",
+            "subject_token_type": USER_ID,
+            "actor_token": self.ina_token,
+            "actor_token_type": ACCESS_TOKEN,
+            "requested_token_type": ACCESS_TOKEN,
+        } | changes
+        return {name: value for name, value in fields.items() if value is not MISSING}
+
+    def post(self, fields, path=TOKEN, headers=None):
+        body = fields if isinstance(fields, (str, bytes)) else urlencode(fields)
+        headers = basic(self.issued) if headers is None else headers
+        return Client().post(path, body, content_type=FORM, headers=headers)
+
+    def exchange(self, **changes):
+        return self.post(self.form(**changes))
+
+    def introspect(self, token):
+        return self.post({"token": token}, INTROSPECT).json()
+
+
+@pytest.fixture
+def stage(db):
+    return Stage()
+
+
+def bearer(token):
+    return Client(headers={"authorization": f"Bearer {token}"})
+
+
+def put(token, path, body):
+    return bearer(token).put(path, body, content_type="application/json")
+
+
+def error_of(response):
+    assert response["Cache-Control"] == "no-store"
+    body = response.json()
+    assert set(body) == {"error", "error_description"}
+    return response.status_code, body["error"]
+
+
+def test_exchange__allowed__gives_a_token_that_acts_as_the_subject(stage):
+    response = stage.exchange()
+
+    body = response.json()
+    assert response.status_code == 200
+    assert response["Cache-Control"] == "no-store"
+    assert body["issued_token_type"] == ACCESS_TOKEN
+    assert body["token_type"] == "Bearer"
+    assert 3590 < body["expires_in"] <= 3600
+    assert "org.feature.write" in body["scope"].split(" ")
+    assert put(body["access_token"], FEATURES, {"actions": True}).status_code == 200
+    assert put(stage.ina_token, FEATURES, {"actions": True}).status_code == 403
+
+
+def test_exchange__subject_by_token_and_client_by_parameters__works(stage):
+    fields = stage.form(subject_token=token_for(stage.cast.bob), subject_token_type=ACCESS_TOKEN)
+    fields |= {"client_id": stage.issued.client.client_id, "client_secret": stage.issued.secret}
+
+    response = stage.post(fields, headers={})
+
+    assert response.status_code == 200
+    assert response.json()["scope"] == ""
+    own = bearer(response.json()["access_token"]).get("/v2/features/user/bob?inheritance=true")
+    assert own.status_code == 200
+
+
+def test_exchange__requested_type_absent__is_the_access_token(stage):
+    assert stage.exchange(requested_token_type=MISSING).status_code == 200
+
+
+def test_change__while_impersonating__names_both(stage):
+    token = stage.exchange().json()["access_token"]
+
+    put(token, FEATURES, {"actions": True})
+
+    event = Event.objects.get(type="features.set", subject="actions")
+    assert (event.actor_id, event.behalf_id) == ("alice", "ina")
+
+
+def test_start_and_end__history__names_both(stage):
+    stage.exchange()
+    stage.switch(on=False)
+
+    ended, started = Event.objects.filter(type__startswith="impersonation.")
+    assert (started.type, started.actor_id, started.behalf_id) == (
+        "impersonation.started",
+        "alice",
+        "ina",
+    )
+    assert started.after["client"] == stage.issued.client.client_id
+    assert (ended.type, ended.actor_id, ended.subject) == (
+        "impersonation.ended",
+        "tester",
+        "alice",
+    )
+    assert (ended.before["impersonator"]["id"], ended.before["subject"]["id"]) == ("ina", "alice")
+
+
+def test_history__of_an_exchange__keeps_no_secret(stage):
+    token = stage.exchange().json()["access_token"]
+
+    kept = str(list(Event.objects.values()))
+    assert token not in kept
+    assert stage.ina_token not in kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["grant_type", "subject_token", "subject_token_type", "actor_token", "actor_token_type"],
+)
+@pytest.mark.parametrize("value", [MISSING, ""])
+def test_exchange__parameter_missing_or_empty__is_an_invalid_request(stage, name, value):
+    response = stage.exchange(**{name: value})
+
+    assert error_of(response) == (400, "invalid_request")
+    assert name in response.json()["error_description"]
+    assert not Impersonation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "grant_type",
+        "subject_token",
+        "subject_token_type",
+        "actor_token",
+        "actor_token_type",
+        "requested_token_type",
+        "scope",
+        "client_id",
+    ],
+)
+def test_exchange__parameter_doubled__is_an_invalid_request(stage, name):
+    fields = list(stage.form(scope="org.feature.read").items())
+    fields.append((name, dict(fields).get(name, "x")))
+    if name == "client_id":
+        fields.append((name, "x"))
+
+    response = stage.post(urlencode(fields))
+
+    assert error_of(response) == (400, "invalid_request")
+    assert "more than once" in response.json()["error_description"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": GRANT.upper()}, "unsupported_grant_type"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, "invalid_request"),
+        ({"actor_token_type": USER_ID}, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:jwt"}, "invalid_request"),
+        ({"subject_token": "x" * 201}, "invalid_request"),
+        ({"subject_token": "a\x01b"}, "invalid_request"),
+        ({"subject_token": "a\x00b"}, "invalid_request"),
+        ({"subject_token": "nobody"}, "invalid_grant"),
+        ({"subject_token": "x", "subject_token_type": ACCESS_TOKEN}, "invalid_grant"),
+        ({"actor_token": "x"}, "invalid_grant"),
+        ({"actor_token": "é" * 5000}, "invalid_grant"),
+        ({"scope": "system.feature.write"}, "invalid_scope"),
+        ({"scope": "org.feature.read nonsense"}, "invalid_scope"),
+        ({"scope": " "}, "invalid_scope"),
+        ({"scope": "org.feature.read  org.feature.write"}, "invalid_scope"),
+    ],
+)
+def test_exchange__wrong_parameter__is_refused(stage, changes, error):
+    assert error_of(stage.exchange(**changes)) == (400, error)
+    assert not Impersonation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"grant_type": "x"}', "application/json"),
+        (b"grant_type=%ff", FORM),
+        (b"\xff\xfe=1", FORM),
+        ("&".join(f"a{number}=1" for number in range(101)), FORM),
+        (b"", FORM),
+        (b"a=" + b"x" * 3_000_000, FORM),
+    ],
+)
+def test_exchange__no_form__is_an_invalid_request(stage, body, content_type):
+    response = Client().post(TOKEN, body, content_type=content_type, headers=basic(stage.issued))
+
+    assert error_of(response) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("which", ["subject_token", "actor_token"])
+@pytest.mark.parametrize("fate", ["expired", "revoked", "inactive", "another instance", "client"])
+def test_exchange__token_no_longer_good_or_not_from_here__is_an_invalid_grant(stage, which, fate):
+    user = make_holder(Role.IAM_ADMIN_IMPERSONATOR, stage.instance, "other")
+    issued = issue_token(user, **BY)
+    text = issued.text
+    match fate:
+        case "expired":
+            AccessToken.objects.filter(pk=issued.row.pk).update(expires_at=timezone.now())
+        case "revoked":
+            revoke_token(issued.row, **BY)
+        case "inactive":
+            user.is_active = False
+            user.save()
+        case "another instance":
+            elsewhere = create_instance("Other", domains=["other.example"])
+            text = token_for(create_user(create_organization(elsewhere, "Initech"), "milton"))
+        case "client":
+            text = issue_token(stage.issued.client, **BY).text
+
+    response = stage.exchange(**{which: text, f"{which}_type": ACCESS_TOKEN})
+
+    assert error_of(response) == (400, "invalid_grant")
+
+
+def test_exchange__oneself_superuser_system_owner_or_no_role__is_denied(stage):
+    make_holder(Role.SYSTEM_OWNER, stage.cast.root.parent, "sam")
+    acme_root = create_user(stage.cast.acme, "acme_root", public_id="acme_root")
+    acme_root.is_superuser = True
+    acme_root.save()
+    nobodys = token_for(stage.cast.bob)
+    owners = token_for(make_holder(Role.IAM_OWNER, stage.instance))
+
+    refused = [
+        stage.exchange(subject_token="ina"),
+        stage.exchange(subject_token="root"),
+        stage.exchange(subject_token="acme_root"),
+        stage.exchange(subject_token="sam"),
+        stage.exchange(actor_token=nobodys),
+        stage.exchange(actor_token=owners),
+        stage.exchange(actor_token=token_for(stage.cast.root)),
+    ]
+
+    assert [error_of(response) for response in refused] == [(403, "access_denied")] * 7
+
+
+def test_exchange__chain__is_denied(stage):
+    token = stage.exchange().json()["access_token"]
+    grant_role(stage.cast.alice, Role.IAM_ADMIN_IMPERSONATOR, stage.instance, **BY)
+
+    as_actor = stage.exchange(actor_token=token, subject_token="bob")
+    as_subject = stage.exchange(subject_token=token, subject_token_type=ACCESS_TOKEN)
+
+    assert [error_of(response) for response in (as_actor, as_subject)] == [
+        (403, "access_denied")
+    ] * 2
+
+
+def test_exchange__setting_off__is_denied(stage):
+    stage.switch(on=False)
+
+    assert error_of(stage.exchange()) == (403, "access_denied")
+
+
+def test_exchange__feature_off__is_unsupported_and_what_runs_goes_on(stage):
+    token = stage.exchange().json()["access_token"]
+
+    set_features(stage.instance, {"oidc_token_exchange": False}, **BY)
+
+    assert error_of(stage.exchange()) == (400, "unsupported_grant_type")
+    assert bearer(token).get("/v2/features/user/alice?inheritance=true").status_code == 200
+
+
+def test_exchange__client_without_credentials_or_right__is_refused(stage):
+    unknown = {"Authorization": "Basic eDp5"}
+    no_right = basic(make_client(stage.instance, "direct_access"))
+
+    assert error_of(stage.post(stage.form(), headers={})) == (401, "invalid_client")
+    assert error_of(stage.post(stage.form(), headers=unknown)) == (401, "invalid_client")
+    assert error_of(stage.post(stage.form(), headers={"Authorization": "Bearer x"})) == (
+        401,
+        "invalid_client",
+    )
+    assert error_of(stage.post(stage.form(), headers=no_right)) == (403, "access_denied")
+
+
+def test_exchange__client_of_another_instance__cannot_name_our_users(stage):
+    other = create_instance("Other", domains=["other.example"])
+    create_organization(other, "Initech")
+    set_features(other, {"oidc_token_exchange": True}, **BY)
+    stranger = basic(make_client(other, "owner"))
+
+    here = stage.post(stage.form(), headers=stranger)
+    there = stage.post(stage.form(), headers=stranger | {"host": "other.example"})
+
+    assert error_of(here) == (403, "access_denied")
+    assert error_of(there) == (400, "invalid_grant")
+
+
+def test_exchange__by_get__is_not_allowed(stage):
+    response = Client().get(TOKEN, headers=basic(stage.issued))
+
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+
+
+def test_scope__narrower__is_all_that_the_token_may(stage):
+    body = stage.exchange(scope="org.feature.read").json()
+
+    assert body["scope"] == "org.feature.read"
+    read = bearer(body["access_token"]).get(f"{FEATURES}?inheritance=true")
+    assert read.status_code == 200
+    assert put(body["access_token"], FEATURES, {"actions": True}).status_code == 403
+
+
+def test_scope__subject_token_that_is_narrow__is_not_widened(stage):
+    narrow = token_for(stage.cast.alice, permissions=["user.feature.read"])
+
+    body = stage.exchange(subject_token=narrow, subject_token_type=ACCESS_TOKEN).json()
+
+    assert body["scope"] == "user.feature.read"
+
+
+def test_token__of_an_instance_owner__changes_nothing_dangerous(stage):
+    make_holder(Role.IAM_OWNER, stage.instance, "olga")
+    body = stage.exchange(subject_token="olga").json()
+    token = body["access_token"]
+
+    role = {"user": "bob", "role": "IAM_OWNER_VIEWER", "owner": "instance:main"}
+    refused = [
+        put(token, "/v2/settings/security", {}),
+        bearer(token).post("/api/v1/memberships", role, content_type="application/json"),
+    ]
+
+    assert [response.status_code for response in refused] == [403, 403]
+    actor, *_ = read_token(token, address=None) or pytest.fail("the token is dead")
+    for resource in (Resource.CLIENTS, Resource.TOKENS, Resource.POLICY, Resource.MEMBERSHIPS):
+        assert allows(actor, Permission(resource, Action.READ), stage.instance)
+        assert not allows(actor, Permission(resource, Action.WRITE), stage.instance)
+        assert not allows(actor, Permission(resource, Action.DELETE), stage.instance)
+    assert put(token, "/v2/features/instance", {"actions": True}).status_code == 200
+    assert bearer(token).get("/v2/settings/security").status_code == 200
+    dangerous = ("iam.policy", "clients", "tokens", "membership")
+    assert not [
+        name
+        for name in body["scope"].split(" ")
+        if name.startswith(dangerous) and not name.endswith(".read")
+    ]
+    asked = stage.exchange(subject_token="olga", scope="iam.policy.write")
+    assert error_of(asked) == (400, "invalid_scope")
+
+
+def test_setting_off__running_token__is_dead_for_good(stage):
+    token = stage.exchange().json()["access_token"]
+
+    stage.switch(on=False)
+    off = bearer(token).get("/v2/features/user/alice?inheritance=true")
+    stage.switch(on=True)
+    on_again = bearer(token).get("/v2/features/user/alice?inheritance=true")
+
+    assert (off.status_code, on_again.status_code) == (401, 401)
+    assert stage.introspect(token) == {"active": False}
+    assert stage.exchange().status_code == 200
+
+
+def test_setting_off__of_another_instance__ends_nothing_here(stage):
+    other = create_instance("Other", domains=["other.example"])
+    patch_security_settings(other, {"impersonation_enabled": True}, **BY)
+    token = stage.exchange().json()["access_token"]
+
+    patch_security_settings(other, {"impersonation_enabled": False}, **BY)
+
+    assert bearer(token).get("/v2/features/user/alice?inheritance=true").status_code == 200
+
+
+def test_token__after_an_hour__is_dead(stage):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        token = stage.exchange().json()["access_token"]
+
+        clock.shift(timedelta(minutes=59, seconds=59))
+        before = bearer(token).get("/v2/features/user/alice?inheritance=true")
+        clock.shift(timedelta(seconds=1))
+        after = bearer(token).get("/v2/features/user/alice?inheritance=true")
+
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+def test_token__impersonators_token_ends_earlier__ends_with_it(stage):
+    short = issue_token(stage.ina, **BY, lifetime=timedelta(minutes=10)).text
+
+    assert stage.exchange(actor_token=short).json()["expires_in"] <= 600
+
+
+@pytest.mark.parametrize("cause", ["role taken", "impersonator inactive", "subject superuser"])
+def test_token__ground_gone__is_dead(stage, cause):
+    token = stage.exchange().json()["access_token"]
+
+    if cause == "role taken":
+        revoke_role(Membership.objects.get(user=stage.ina), **BY)
+    elif cause == "impersonator inactive":
+        stage.ina.is_active = False
+        stage.ina.save()
+    else:
+        stage.cast.alice.is_superuser = True
+        stage.cast.alice.save()
+
+    response = bearer(token).get("/v2/features/user/alice?inheritance=true")
+    assert response.status_code == 401
+
+
+def test_may_grant__impersonators_role__takes_who_may_turn_impersonation_on(stage):
+    alice = actor_for(stage.cast.alice)
+    olga = actor_for(make_holder(Role.IAM_OWNER, stage.instance, "olga"))
+
+    assert may_grant(alice, Role.ORG_SETTINGS_MANAGER, stage.cast.acme)
+    assert not may_grant(alice, Role.ORG_ADMIN_IMPERSONATOR, stage.cast.acme)
+    assert may_grant(olga, Role.ORG_ADMIN_IMPERSONATOR, stage.cast.acme)
+
+
+def test_introspect__impersonation__names_both_and_the_client(stage):
+    token = stage.exchange(scope="org.feature.read").json()["access_token"]
+
+    told = stage.introspect(token)
+
+    assert told["active"] is True
+    assert (told["sub"], told["act"]) == ("alice", {"sub": "ina"})
+    assert (told["scope"], told["token_type"]) == ("org.feature.read", "Bearer")
+    assert told["client_id"] == stage.issued.client.client_id
+    assert 0 < told["exp"] - told["iat"] <= 3600
+
+
+def test_introspect__tokens_of_a_user_and_of_a_client__tells_about_them(stage):
+    own = stage.introspect(token_for(stage.cast.bob))
+    clients = stage.introspect(issue_token(stage.issued.client, **BY).text)
+
+    assert (own["active"], own["sub"], own["scope"]) == (True, "bob", "")
+    assert "act" not in own
+    assert "client_id" not in own
+    assert clients["sub"] == clients["client_id"] == stage.issued.client.client_id
+    assert "tokens.write" in clients["scope"].split(" ")
+
+
+def test_introspect__unknown_expired_or_another_instances__is_inactive(stage):
+    elsewhere = create_instance("Other", domains=["other.example"])
+    milton = create_user(create_organization(elsewhere, "Initech"), "milton")
+    expired = issue_token(stage.cast.bob, **BY)
+    AccessToken.objects.filter(pk=expired.row.pk).update(expires_at=timezone.now())
+
+    told = [
+        stage.introspect(text)
+        for text in ("x", expired.text, token_for(milton), token_for(stage.cast.root))
+    ]
+
+    assert told == [{"active": False}] * 4
+
+
+def test_introspect__no_token_or_no_right__is_refused(stage):
+    assert error_of(stage.post({}, INTROSPECT)) == (400, "invalid_request")
+    assert error_of(stage.post({"token": "x"}, INTROSPECT, headers={})) == (401, "invalid_client")
+    set_client_features(stage.issued.client, [], **BY)
+    assert error_of(stage.post({"token": "x"}, INTROSPECT)) == (403, "access_denied")
+
+
+def test_introspect__token__is_not_marked_as_used(stage):
+    issued = issue_token(stage.cast.bob, **BY)
+
+    stage.introspect(issued.text)
+
+    issued.row.refresh_from_db()
+    assert issued.row.last_used_at is None
