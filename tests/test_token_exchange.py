@@ -138,13 +138,14 @@ def test_start_and_end__history__names_both(stage):
         "alice",
         "ina",
     )
-    assert started.after["client"] == stage.issued.client.client_id
+    assert (started.after or {})["client"] == stage.issued.client.client_id
     assert (ended.type, ended.actor_id, ended.subject) == (
         "impersonation.ended",
         "tester",
         "alice",
     )
-    assert (ended.before["impersonator"]["id"], ended.before["subject"]["id"]) == ("ina", "alice")
+    before = ended.before or {}
+    assert (before["impersonator"]["id"], before["subject"]["id"]) == ("ina", "alice")
 
 
 def test_history__of_an_exchange__keeps_no_secret(stage):
@@ -367,9 +368,10 @@ def test_token__of_an_instance_owner__changes_nothing_dangerous(stage):
     refused = [
         put(token, "/v2/settings/security", {}),
         bearer(token).post("/api/v1/memberships", role, content_type="application/json"),
+        bearer(token).post("/api/v1/tokens", {"user": "olga"}, content_type="application/json"),
     ]
 
-    assert [response.status_code for response in refused] == [403, 403]
+    assert [response.status_code for response in refused] == [403, 403, 403]
     actor, *_ = read_token(token, address=None) or pytest.fail("the token is dead")
     for resource in (Resource.CLIENTS, Resource.TOKENS, Resource.POLICY, Resource.MEMBERSHIPS):
         assert allows(actor, Permission(resource, Action.READ), stage.instance)
