@@ -142,12 +142,15 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error outside of the REST views: JSON under the APIs, a page elsewhere."""
+    error = sys.exception()
+    answer = respond(error if isinstance(error, Exception) else RuntimeError())
     if is_api_path(request.path):
-        error = sys.exception()
-        return respond(error if isinstance(error, Exception) else RuntimeError())
+        return answer
     from django.views.defaults import server_error as server_error_page
 
-    return server_error_page(request)
+    page = server_error_page(request)
+    page.status_code = answer.status_code
+    return page
 
 
 def _describe_validation(error: ValidationError) -> Problem:
