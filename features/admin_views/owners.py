@@ -1,0 +1,94 @@
+"""Finding what an address of the admin means: 404 for what the policy does not show."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+
+from access.actors import Actor
+from access.permissions import Action, Permission
+from access.policy import allows, visible
+from access.sites import StrataSite
+from features.models import Feature
+from tenancy.levels import Level
+from tenancy.models import Instance, Organization, Owner, System, User
+
+ENOUGH = 101  # that many owners make a change a wide one
+
+OWNERS: dict[Level, Any] = {
+    Level.SYSTEM: System.objects.all(),
+    Level.INSTANCE: Instance.objects.all(),
+    Level.ORGANIZATION: Organization.objects.select_related("instance"),
+    Level.USER: User.objects.select_related("instance", "organization__instance"),
+}
+
+
+def find_owner_or_404(actor: Actor, label: str, key: int) -> Owner:
+    """Return the owner of an address, with its lineage loaded."""
+    try:
+        level = Level.from_label(label)
+    except KeyError:
+        raise Http404 from None
+    owner: Owner | None = OWNERS[level].filter(visible(actor, level), pk=key).first()
+    if owner is None:
+        raise Http404
+    return owner
+
+
+def find_feature_or_404(key: int) -> Feature:
+    """Return the definition of an address; everybody sees them all."""
+    feature = Feature.objects.filter(pk=key).first()
+    if feature is None:
+        raise Http404
+    return feature
+
+
+def page_of(owner: Owner, name: str = "features") -> str:
+    """Return the address of one of an owner's pages."""
+    return reverse(f"admin:owner_{name}", args=[owner.level.label, owner.pk])
+
+
+def may_write(actor: Actor, owner: Owner) -> bool:
+    """Whether the actor may set the owner's features."""
+    return allows(actor, Permission.on_features(owner.level, Action.WRITE), owner)
+
+
+def count_below(owner: Owner) -> int:
+    """Count the owners that inherit from this one, 101 at most: then it is "many"."""
+    querysets: list[Any] = {
+        Level.SYSTEM: [Instance.objects.all(), Organization.objects.all(), User.objects.all()],
+        Level.INSTANCE: [
+            Organization.objects.filter(instance=owner.pk),
+            User.objects.filter(instance=owner.pk),
+        ],
+        Level.ORGANIZATION: [User.objects.filter(organization=owner.pk)],
+        Level.USER: [],
+    }[owner.level]
+    return sum(queryset.order_by()[:ENOUGH].count() for queryset in querysets)
+
+
+def page_context(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
+    """Return what every page of the admin needs, and more."""
+    site = admin.site
+    assert isinstance(site, StrataSite)  # noqa: S101 - tells the type checker what is configured
+    return {**site.each_context(request), "title": title, **more}
+
+
+def owner_context(request: HttpRequest, actor: Actor, owner: Owner, tab: str) -> dict[str, Any]:
+    """Return what every page of an owner needs: its name, its place and its tabs."""
+    from access.policy import may_see
+
+    above = [
+        {"owner": one, "url": page_of(one) if may_see(actor, one) else ""}
+        for one in reversed(owner.lineage()[1:])
+    ]
+    return page_context(
+        request,
+        str(owner).capitalize() if owner.level is Level.SYSTEM else str(owner),
+        owner=owner,
+        above=above,
+        tab=tab,
+        may_write=may_write(actor, owner),
+        write_permission=str(Permission.on_features(owner.level, Action.WRITE)),
+    )
