@@ -13,14 +13,15 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from access.actors import Actor
 from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
-from access.policy import allows, covered, may_see, visible, visible_events
+from access.policy import NOTHING, allows, covered, may_see, visible
 from access.sites import actor_of
-from events.models import Event
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
 
@@ -84,7 +85,8 @@ class PolicyAdmin(StockAdmin):
         return obj
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return True
+        """Whether the actor could see any row at all, so that the navigation names the list."""
+        return self.scope(actor_of(request)) != NOTHING
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return obj is None or self.shows(actor_of(request), obj)
@@ -132,6 +134,13 @@ class OwnerAdmin(PolicyAdmin):
     """The owners of one level."""
 
     level: ClassVar[Level]
+    list_display_links = None
+
+    @admin.display(description=_("name"), ordering="name")
+    def title(self, owner: Owner) -> str:
+        """The name, which leads to the features."""
+        address = reverse("admin:owner_features", args=[owner.level.label, owner.pk])
+        return format_html('<a href="{}">{}</a>', address, owner)
 
     def scope(self, actor: Actor) -> Q:
         return visible(actor, self.level)
@@ -148,7 +157,7 @@ class SystemAdmin(OwnerAdmin):
 @admin.register(Instance)
 class InstanceAdmin(OwnerAdmin):
     level = Level.INSTANCE
-    list_display = ("name", "public_id", "domain_names", "created_at")
+    list_display = ("title", "public_id", "domain_names", "created_at")
     search_fields = ("name", "public_id", "domains__domain")
     fields = readonly_fields = ("name", "public_id", "domain_names", "created_at")
 
@@ -163,7 +172,7 @@ class InstanceAdmin(OwnerAdmin):
 @admin.register(Organization)
 class OrganizationAdmin(OwnerAdmin):
     level = Level.ORGANIZATION
-    list_display = ("name", "public_id", "instance", "created_at")
+    list_display = ("title", "public_id", "instance", "created_at")
     list_select_related = ("instance",)
     search_fields = ("name", "public_id")
     fields = readonly_fields = ("name", "public_id", "instance", "created_at")
@@ -172,7 +181,7 @@ class OrganizationAdmin(OwnerAdmin):
 @admin.register(User)
 class UserAdmin(OwnerAdmin):
     level = Level.USER
-    list_display = ("username", "name", "email", "organization", "instance", "is_active")
+    list_display = ("title", "username", "email", "organization", "instance", "is_active")
     list_select_related = ("organization", "instance")
     search_fields = ("username", "name", "email", "public_id")
     fields = readonly_fields = (
@@ -193,6 +202,8 @@ class MembershipAdmin(PolicyAdmin):
     ordering = ("-id",)
 
     def scope(self, actor: Actor) -> Q:
+        if visible(actor, Level.USER) == NOTHING:
+            return NOTHING
         on_system = visible(actor, Level.SYSTEM)
         on_instance = visible(actor, Level.INSTANCE, "instance__")
         on_organization = visible(actor, Level.ORGANIZATION, "organization__")
@@ -223,9 +234,10 @@ class AccessTokenAdmin(PolicyAdmin):
     )
 
     def scope(self, actor: Actor) -> Q:
-        return covered(actor, READ_TOKENS, {Level.INSTANCE: "user__instance"}) | covered(
-            actor, READ_TOKENS, {Level.INSTANCE: "client__instance"}
-        )
+        of_users = covered(actor, READ_TOKENS, {Level.INSTANCE: "user__instance"})
+        if of_users == NOTHING:
+            return NOTHING
+        return of_users | covered(actor, READ_TOKENS, {Level.INSTANCE: "client__instance"})
 
     def shows(self, actor: Actor, obj: AccessToken) -> bool:
         return allows(actor, READ_TOKENS, self._instance_of(obj))
@@ -238,23 +250,3 @@ class AccessTokenAdmin(PolicyAdmin):
     def _instance_of(token: AccessToken) -> Owner:
         holder: Any = token.user or token.client
         return holder.instance or System()
-
-
-@admin.register(Event)
-class EventAdmin(PolicyAdmin):
-    """What happened."""
-
-    list_display = ("created_at", "stream", "type", "subject", "before", "after", "actor_name")
-    list_select_related = ("stream",)
-    list_filter = ("surface",)
-    fields = readonly_fields = (
-        *("created_at", "stream", "sequence", "type", "subject", "before", "after"),
-        *("locked_before", "locked_after", "actor_name", "behalf_name", "surface", "reason"),
-        *("run", "request_id", "address"),
-    )
-
-    def scope(self, actor: Actor) -> Q:
-        return visible_events(actor)
-
-    def shows(self, actor: Actor, obj: Event) -> bool:
-        return Event.objects.filter(visible_events(actor), pk=obj.pk).exists()

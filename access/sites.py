@@ -1,20 +1,129 @@
 """The admin site: who is signed in, as an actor, and the pages that are no model's."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import update_wrapper
+from typing import Any, TypeVar, cast
 
+from django.contrib import admin
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
-from django.urls import URLPattern, path
+from django.core import signing
+from django.core.signing import BadSignature
+from django.http import HttpRequest, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from access.actors import Actor, actor_for
+from access.callers import origin_of as origin_of_call
 from events.models import Surface
 from events.services import Origin
-from tenancy.models import User
+from tenancy.levels import Level
+from tenancy.models import Owner, User
 
 STOCK_PAGES_LEFT_OUT = {
     "view_on_site",  # tells existing objects from others
+    "app_list",  # our navigation has no apps
+    "jsi18n",  # for scripts that we do not use
 }
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that a search found."""
+
+    title: str
+    detail: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something on the first page that needs attention."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card of the first page; its lines are a text, an address and what stands at the end."""
+
+    title: str
+    url: str
+    icon: str
+    count: str
+    lines: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A page of an owner, beside its features and its history."""
+
+    name: str
+    label: Any  # a text, translated late
+    level: Level
+    is_shown: Callable[[Actor, Owner], bool]
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+Search = Callable[[Actor, str], list[Found]]
+Attention = Callable[[Actor], Iterable[Notice]]
+
+# What the navigation holds: a label, the name of the address, an icon, and the model whose rows
+# somebody must see for it to be there ("": it always is).
+NAVIGATION: tuple[tuple[Any, tuple[tuple[Any, str, str, str], ...]], ...] = (
+    (
+        "",
+        (
+            (_("Overview"), "index", "overview", ""),
+            (_("Features"), "features_feature_changelist", "feature", ""),
+            (_("Overrides"), "overrides", "override", ""),
+            (_("Explain"), "explain_pick", "explain", ""),
+            (_("History"), "history", "history", ""),
+        ),
+    ),
+    (
+        _("Tenants"),
+        (
+            (pgettext_lazy("level", "System"), "system_features", "system", "tenancy.System"),
+            (_("Instances"), "tenancy_instance_changelist", "instance", "tenancy.Instance"),
+            (
+                _("Organizations"),
+                "tenancy_organization_changelist",
+                "organization",
+                "tenancy.Organization",
+            ),
+            (_("Users"), "tenancy_user_changelist", "user", "tenancy.User"),
+        ),
+    ),
+    (
+        _("Access"),
+        (
+            (_("Roles"), "access_membership_changelist", "role", "access.Membership"),
+            (_("API clients"), "clients_apiclient_changelist", "client", "clients.ApiClient"),
+            (_("Access tokens"), "access_accesstoken_changelist", "token", "access.AccessToken"),
+        ),
+    ),
+)
+
+
+KEPT = "kept"  # of the sessions' and signatures' names for what was typed
+
+
+def keep_typed(view: View) -> View:
+    """Mark a view whose form survives the end of a session; `take_kept` gives it back."""
+    view.keeps_typed = True  # type: ignore[attr-defined]
+    return view
+
+
+def take_kept(request: HttpRequest) -> QueryDict | None:
+    """Return, once, what was typed into this page's form before the session ended."""
+    typed = request.session.pop(f"{KEPT}:{request.path}", None)
+    return None if typed is None else QueryDict(typed)
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -26,20 +135,23 @@ def actor_of(request: HttpRequest) -> Actor:
     return cast("Actor", actor)
 
 
-def origin_of(request: HttpRequest, reason: str = "", **more: Any) -> Origin:
+def origin_of(request: HttpRequest, reason: str = "", run: Any = None) -> Origin:
     """Return how the history records what this request changes."""
-    return Origin(
-        surface=Surface.ADMIN,
-        reason=reason,
-        request_id=getattr(request, "request_id", ""),
-        address=request.META.get("REMOTE_ADDR", ""),
-        on_behalf_of=actor_of(request).impersonator,
-        **more,
-    )
+    origin = origin_of_call(request, actor_of(request), Surface.ADMIN)
+    return replace(origin, reason=reason, run=run)
+
+
+def strata_site() -> "StrataSite":
+    """Return the one admin site, as what it is."""
+    return cast("StrataSite", admin.site)
 
 
 class StrataSite(AdminSite):
-    """Django's admin site, with pages beside those of the models."""
+    """Django's admin site, with pages beside those of the models.
+
+    The apps add to it what they have: pages, searches, cards and notices of the first page,
+    tabs of owners.
+    """
 
     site_title = site_header = "Strata"
     site_url = None
@@ -48,10 +160,66 @@ class StrataSite(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._pages: list[URLPattern] = []
+        self.searches: dict[Any, Search] = {}
+        self.attentions: list[Attention] = []
+        self.cards: list[Callable[[Actor], Card | None]] = []
+        self.tabs: list[Tab] = []
 
     def add_page(self, route: str, view: Callable[..., Any], name: str) -> None:
         """Serve a view, for people who are signed in, at ``admin/<route>``."""
         self._pages.append(path(route, self.admin_view(view), name=name))
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Let nobody in who is not signed in; a form that keeps what was typed says so by name."""
+        guarded = super().admin_view(view, cacheable)
+
+        def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            keeps = request.method == "POST" and getattr(view, "keeps_typed", False)
+            if keeps and not self.has_permission(request):
+                return self._ask_to_sign_in(request)
+            return guarded(request, *args, **kwargs)
+
+        return update_wrapper(admit, guarded)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Sign in, and give back what was typed when a session ended before it was saved."""
+        kept = request.POST.get("kept", "")
+        response = super().login(request, {**(extra_context or {}), "kept": kept})
+        if kept and request.method == "POST" and self.has_permission(request):
+            # A text that we did not sign is nobody's work; one that is too old is not wanted.
+            with suppress(BadSignature):
+                typed = signing.loads(kept, salt=KEPT, max_age=timedelta(days=1))
+                request.session[f"{KEPT}:{typed['path']}"] = typed["form"]
+        return response
+
+    def _ask_to_sign_in(self, request: HttpRequest) -> TemplateResponse:
+        """Show the sign-in page with what was typed in it, signed, as the session is gone."""
+        from django.contrib.admin.forms import AdminAuthenticationForm
+
+        form = request.POST.copy()
+        form.pop("csrfmiddlewaretoken", None)
+        typed = {"path": request.path, "form": form.urlencode()}
+        context = {
+            **self.each_context(request),
+            "title": _("Sign in"),
+            "form": AdminAuthenticationForm(request),
+            "app_path": reverse("admin:login"),
+            "next": request.get_full_path(),
+            "kept": signing.dumps(typed, salt=KEPT, compress=True),
+        }
+        return TemplateResponse(request, "admin/login.html", context)
+
+    def tabs_of(self, actor: Actor, owner: Owner) -> list[dict[str, Any]]:
+        """Return the tabs of an owner's pages that the apps added, for who may see them."""
+        return [
+            {
+                "name": tab.name,
+                "label": tab.label,
+                "url": reverse(f"admin:owner_{tab.name}", args=[owner.level.label, owner.pk]),
+            }
+            for tab in self.tabs
+            if tab.level is owner.level and tab.is_shown(actor, owner)
+        ]
 
     def get_urls(self) -> list[Any]:
         """Return the stock addresses that we serve, after our own pages."""
@@ -61,3 +229,40 @@ class StrataSite(AdminSite):
             if getattr(pattern, "name", "") not in STOCK_PAGES_LEFT_OUT
         ]
         return [*self._pages, *stock]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page needs: the stock names, and the navigation."""
+        has_permission = self.has_permission(request)
+        return {
+            "site_title": self.site_title,
+            "site_header": self.site_header,
+            "site_url": None,
+            "has_permission": has_permission,
+            "available_apps": [],
+            "is_popup": False,
+            "is_nav_sidebar_enabled": False,
+            "log_entries": [],
+            "navigation": self._navigation(request) if has_permission else [],
+        }
+
+    def _navigation(self, request: HttpRequest) -> list[dict[str, Any]]:
+        shown = {
+            model._meta.label
+            for model, model_admin in self._registry.items()
+            if model_admin.has_module_permission(request)
+        }
+        groups = []
+        for label, entries in NAVIGATION:
+            items = [
+                {
+                    "label": text,
+                    "url": (url := reverse(f"admin:{name}")),
+                    "icon": icon,
+                    "is_current": request.path == url,
+                }
+                for text, name, icon, model in entries
+                if not model or model in shown
+            ]
+            if items:
+                groups.append({"label": label, "items": items})
+        return groups

@@ -4,24 +4,53 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 
 from access.actors import Actor
 from access.admin import PolicyAdmin
-from access.policy import EVERYTHING, may_see, visible
-from features.models import OVERRIDES, Feature
+from access.policy import EVERYTHING
+from access.sites import StrataSite, strata_site
+from features.admin_views import (
+    explain,
+    finding,
+    grid,
+    history,
+    overriding,
+    overview,
+    resetting,
+    undoing,
+)
+from features.admin_views.definition import feature_page
+from features.models import Feature
 
 
 @admin.register(Feature)
 class FeatureAdmin(PolicyAdmin):
     """Definitions. They belong to nobody, so everybody who is signed in sees them."""
 
-    list_display = ("name", "key", "kind", "stage", "enabled", "builtin")
+    list_display = ("title", "key", "kind", "stage", "enabled", "builtin")
     list_filter = ("stage", "kind", "enabled", "builtin")
     search_fields = ("key", "name", "description")
     fields = readonly_fields = (
         *("key", "name", "description", "kind", "options", "default", "levels", "stage"),
         *("enabled", "builtin", "expires_on", "archived_at", "created_at"),
     )
+
+    list_display_links = None
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the feature's own page."""
+        return feature_page(request, self.get_object(request, object_id))
+
+    @admin.display(description=_("name"), ordering="name")
+    def title(self, feature: Feature) -> str:
+        address = reverse("admin:features_feature_change", args=[feature.pk])
+        return format_html('<a href="{}">{}</a>', address, feature.name)
 
     def scope(self, actor: Actor) -> Q:
         return EVERYTHING
@@ -30,22 +59,32 @@ class FeatureAdmin(PolicyAdmin):
         return True
 
 
-class OverrideAdmin(PolicyAdmin):
-    """What the owners of one level set."""
+def add_pages(site: StrataSite) -> None:
+    """Add the pages of features to the admin."""
+    owner = "owner/<str:level>/<int:key>/"
+    site.add_page("", overview.overview, "index")
+    site.add_page("search/", finding.search, "search")
+    site.add_page("suggest/", finding.suggest, "suggest")
+    site.add_page("explain/", explain.pick, "explain_pick")
+    site.add_page(f"{owner}explain/<int:feature>/", explain.explain, "explain")
+    site.add_page(f"{owner}features/", grid.owner_features, "owner_features")
+    site.add_page(f"{owner}reset/", resetting.owner_reset, "owner_reset")
+    site.add_page(f"{owner}history/", history.owner_history, "owner_history")
+    site.add_page("system/", grid.system_features, "system_features")
+    site.add_page("history/", history.history, "history")
+    site.add_page("history/run/<uuid:run>/", history.run_history, "run_history")
+    site.add_page("history/run/<uuid:run>/undo/", undoing.undo_run, "undo_run")
+    site.add_page("history/<int:key>/undo/", undoing.undo_event, "undo_event")
+    site.add_page("overrides/", overriding.overrides, "overrides")
+    site.searches |= {
+        _("Features"): finding.search_features,
+        _("Instances"): finding.search_instances,
+        _("Organizations"): finding.search_organizations,
+        _("Users"): finding.search_users,
+        _("History"): finding.search_history,
+    }
+    site.cards += [overview.tenants_card, overview.features_card]
+    site.attentions += [overview.features_needing_attention, overview.failed_sign_ins]
 
-    list_display = ("owner", "feature", "value", "locked", "changed_at")
-    list_select_related = ("owner", "feature")
-    list_filter = ("locked",)
-    search_fields = ("feature__key", "feature__name")
-    fields = readonly_fields = list_display
-    ordering = ("-id",)
 
-    def scope(self, actor: Actor) -> Q:
-        return visible(actor, self.model.level, "owner__")
-
-    def shows(self, actor: Actor, obj: Any) -> bool:
-        return may_see(actor, obj.owner)
-
-
-for model in OVERRIDES.values():
-    admin.site.register(model, OverrideAdmin)
+add_pages(strata_site())

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
 from features.serializers import SOURCES, render_time
 from features.services import ExplainedLevel, Explanation
 from tenancy.levels import Level
@@ -23,16 +26,20 @@ def owner_text(level: ExplainedLevel) -> str:
 
 
 def explanation_sentence(explanation: Explanation) -> str:
-    """Return the answer to "why?" in one sentence."""
+    """Return the answer to "why?" in one sentence, in the reader's language."""
     value = value_text(explanation.effective.value).capitalize()
     winner = next(level for level in explanation.levels if level.is_winner)
     if winner.owner is None:
-        enabled = explanation.definition.rules.enabled
-        why = "nobody set it and this is its default" if enabled else "the feature is disabled"
-        return f"{value}, because {why}."
-    when = f" on {winner.changed_at:%-d %B %Y}" if winner.changed_at else ""
-    lock = " and locked it" if explanation.effective.locked_by else ""
-    return f"{value}, because the {owner_text(winner)} set it{when}{lock}."
+        if explanation.definition.rules.enabled:
+            text = _("%(value)s, because nobody set it and this is its default.")
+        else:
+            text = _("%(value)s, because the feature is disabled.")
+        return text % {"value": value}
+    text = _("%(value)s, because the %(owner)s set it on %(date)s.")
+    if explanation.effective.locked_by:
+        text = _("%(value)s, because the %(owner)s set it on %(date)s and locked it.")
+    day = date_format(winner.changed_at, "j F Y") if winner.changed_at else "?"
+    return text % {"value": value, "owner": owner_text(winner), "date": day}
 
 
 def explanation_lines(explanation: Explanation) -> list[str]:

@@ -1,10 +1,10 @@
 """What people type into the feature grid, turned into a change set."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from features.definitions import Definition, Definitions
@@ -14,13 +14,6 @@ from features.resolution import Override
 
 INHERITED = "inherit"
 MAX_REASON = 1000
-
-
-class Posted(Protocol):
-    """A QueryDict, as far as the grid reads it."""
-
-    def get(self, key: str, default: str = ...) -> Any: ...
-    def getlist(self, key: str) -> list[Any]: ...
 
 
 def canonical(value: Any) -> str:
@@ -65,7 +58,7 @@ class Entry:
                 self.value = self.choice == "on"
             elif self.choice != INHERITED:
                 self.error = _("Choose one of the values that are offered.")
-            elif (self.typed.strip() or self.picked) and self.was == INHERITED:
+            elif any(text.strip() for text in self.picked) and self.was == INHERITED:
                 self.error = _("A value was typed, but “Inherit” is chosen. Choose “Set to”.")
         except InvalidValue as error:
             self.error = str(error)
@@ -96,7 +89,7 @@ class GridForm:
         return {entry.definition.key: entry.value for entry in self.changed}
 
 
-def read_grid(posted: Posted, names: Mapping[str, Any], definitions: Definitions) -> GridForm:
+def read_grid(posted: QueryDict, definitions: Definitions) -> GridForm:
     """Read a posted grid. What was tampered with becomes an error, never a write."""
     form = GridForm(reason=posted.get("reason", "").strip())
     if len(form.reason) > MAX_REASON:
@@ -105,7 +98,7 @@ def read_grid(posted: Posted, names: Mapping[str, Any], definitions: Definitions
         form.sequence = int(posted.get("sequence", ""))
     except ValueError:
         form.errors.append(_("The form is not complete. Load the page again."))
-    for name in names:
+    for name in posted:
         prefix, _dash, number = name.partition("-")
         if prefix != "choice":
             continue
@@ -115,7 +108,7 @@ def read_grid(posted: Posted, names: Mapping[str, Any], definitions: Definitions
             continue
         entry = Entry(
             definition,
-            posted.get(name),
+            posted.get(name, ""),
             posted.get(f"value-{number}", ""),
             posted.getlist(f"value-{number}"),
             posted.get(f"was-{number}", INHERITED),

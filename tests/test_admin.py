@@ -10,8 +10,6 @@ from access.models import AccessToken, Membership
 from access.permissions import Role
 from access.services import grant_role
 from clients.models import ApiClient
-from events.models import Event
-from features.models import OrganizationOverride, UserOverride
 from features.services import set_features
 from tenancy.models import System, User
 from tenancy.services import create_instance, create_organization, create_user
@@ -20,8 +18,6 @@ from tests.factories import BY, make_cast, make_holder, token_for
 LISTS = [
     *("tenancy_system", "tenancy_instance", "tenancy_organization", "tenancy_user"),
     *("access_membership", "access_accesstoken", "clients_apiclient", "features_feature"),
-    *("features_systemoverride", "features_instanceoverride", "features_organizationoverride"),
-    *("features_useroverride", "events_event"),
 ]
 
 
@@ -75,27 +71,15 @@ def test_admin_lists__owner_of_an_organization__show_it_and_its_users(cast, clie
 
     assert ids_of(client, "tenancy_organization") == {cast.acme.pk}
     assert ids_of(client, "tenancy_user") == {cast.alice.pk, cast.bob.pk}
-    assert ids_of(client, "features_organizationoverride") == set(
-        OrganizationOverride.objects.filter(owner=cast.acme).values_list("pk", flat=True)
-    )
-    assert ids_of(client, "features_useroverride") == set(
-        UserOverride.objects.filter(owner=cast.bob).values_list("pk", flat=True)
-    )
     assert ids_of(client, "access_membership") == set(
         Membership.objects.filter(user=cast.alice).values_list("pk", flat=True)
     )
-    events = Event.objects.filter(pk__in=ids_of(client, "events_event"))
-    assert {(e.stream.kind, e.stream.owner) for e in events.select_related("stream")} == {
-        ("organization", "acme"),
-        ("user", "bob"),
-    }
 
 
 @pytest.mark.parametrize(
     "listing",
     [
         *("tenancy_system", "tenancy_instance", "access_accesstoken", "clients_apiclient"),
-        *("features_systemoverride", "features_instanceoverride"),
     ],
 )
 def test_admin_list__owner_of_an_organization__is_empty_of_what_is_above(cast, client, listing):
@@ -111,7 +95,6 @@ def test_admin_list__owner_of_an_organization__is_empty_of_what_is_above(cast, c
         ("tenancy_user", "?q=carol"),
         ("access_membership", "?q=carol"),
         ("access_accesstoken", "?q=carol"),
-        ("features_useroverride", "?q=actions&owner__organization__name=Globex"),
     ],
 )
 def test_admin_search__for_what_is_another_tenants__finds_nothing(cast, client, listing, query):
@@ -132,8 +115,6 @@ def test_admin_object__another_tenants__does_not_exist(cast, client):
         *Membership.objects.filter(user=cast.carol),
         *AccessToken.objects.all(),
         *ApiClient.objects.all(),
-        *UserOverride.objects.filter(owner=cast.carol),
-        *Event.objects.filter(stream__owner__in=["carol", "globex", "main", "SYSTEM"]),
     ]
 
     answers = {change_page(row): client.get(change_page(row)).status_code for row in hidden}
@@ -186,8 +167,6 @@ def test_admin_lists__owner_of_an_instance__show_nothing_of_another(cast, client
     assert not AccessToken.objects.filter(
         pk__in=ids_of(client, "access_accesstoken"), user=milton
     ).exists()
-    seen = Event.objects.filter(pk__in=ids_of(client, "events_event"))
-    assert set(seen.values_list("stream__instance", flat=True)) == {"main"}
     assert client.get(change_page(milton)).status_code == 404
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from events.models import Event, Stream
 from tenancy.levels import Level
 
 register = template.Library()
@@ -22,9 +23,15 @@ ICONS = {
     "feature": "M5 7h14M5 12h14M5 17h9M19 17h.01",
     "override": "M12 3l9 4.5-9 4.5-9-4.5zM3 12l9 4.5 9-4.5M3 16.5L12 21l9-4.5",
     "history": "M12 7v5l3.5 2M4 12a8 8 0 1 0 2.5-5.8L4 8.5M4 4v4.5h4.5",
-    "explain": "M9.2 9a3 3 0 1 1 4.3 2.7c-.9.5-1.5 1.2-1.5 2.3M12 17.5h.01M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18",
+    "explain": (
+        "M9.2 9a3 3 0 1 1 4.3 2.7c-.9.5-1.5 1.2-1.5 2.3M12 17.5h.01"
+        "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18"
+    ),
     "system": "M4 5h16v6H4zM4 13h16v6H4zM8 8h.01M8 16h.01",
-    "instance": "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM3 12h18M12 3c3 3 3.5 6 3.5 9s-.5 6-3.5 9c-3-3-3.5-6-3.5-9S9 6 12 3",
+    "instance": (
+        "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM3 12h18"
+        "M12 3c3 3 3.5 6 3.5 9s-.5 6-3.5 9c-3-3-3.5-6-3.5-9S9 6 12 3"
+    ),
     "organization": "M4 20V6l7-3v17M11 9h9v11M4 20h17M7 9h.01M7 13h.01M15 13h.01M15 16.5h.01",
     "user": "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.8-4 4-6 7.5-6s6.7 2 7.5 6",
     "role": "M12 3l7 3v5c0 4.5-3 8-7 10-4-2-7-5.5-7-10V6z",
@@ -117,3 +124,64 @@ def with_query(context: template.Context, **changes: Any) -> str:
         else:
             query[key] = wanted
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def stream_badge(stream: Stream) -> SafeString:
+    """Return a badge that names what a history is of."""
+    try:
+        return level_badge(Level.from_label(stream.kind), stream.owner)
+    except KeyError:
+        names = {
+            "security": _("Security"),
+            "client": _("API client"),
+            "definition": _("Definition"),
+            "roles": _("Roles"),
+            "token": _("Access token"),
+            "tenant": _("Tenant"),
+        }
+        return format_html(
+            '<span class="badge">{} <b>{}</b></span>',
+            names.get(stream.kind, stream.kind),
+            stream.owner,
+        )
+
+
+@register.simple_tag
+def said(event: Event) -> SafeString:
+    """Return what an event says that is about no feature: its kind, and what is other than before.
+
+    Several things at once, such as those of a new client, stand there each by its name.
+    """
+    before, after = event.before, event.after
+    parts: list[tuple[str, SafeString]] = []
+    if isinstance(after, dict):
+        old = before if isinstance(before, dict) else {}
+        parts = [
+            (name, value(now))
+            for name, now in after.items()
+            if now != old.get(name) and now not in (None, [], "")
+        ]
+    elif before is None or after is None:
+        parts = [("", value(before if after is None else after))]
+    else:
+        parts = [("", format_html("{} → {}", value(before), value(after)))]
+    return format_html(
+        '<p class="said"><span class="faint">{}</span>{}</p>',
+        event.type,
+        format_html_join("", "<span>{} {}</span>", parts),
+    )
+
+
+@register.simple_tag
+def yes(is_so: bool) -> SafeString:
+    """Return a mark for yes, with its word; nothing stands out for no."""
+    if is_so:
+        return format_html('<span class="value on">{}</span>', _("yes"))
+    return format_html('<span class="faint">{}</span>', _("no"))
+
+
+@register.filter
+def unlocalized(number: float) -> str:
+    """Return a number as SVG writes it, in any language."""
+    return str(number)

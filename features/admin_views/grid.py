@@ -9,25 +9,24 @@ from uuid import uuid4
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Max, Q
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from access.actors import Actor
-from access.policy import require
 from access.permissions import Action, Permission
-from access.sites import actor_of, origin_of
+from access.policy import require
+from access.sites import actor_of, keep_typed, origin_of, take_kept
 from events.models import Event
 from events.services import PreconditionFailed, StreamKey
+from features.admin_views.confirming import Question, question_about
+from features.admin_views.history import tell_success
 from features.admin_views.owners import (
-    count_below,
     find_owner_or_404,
     owner_context,
-    page_of,
 )
 from features.definitions import Definition, definitions_at
 from features.forms import INHERITED, Entry, GridForm, read_grid, state_of
@@ -35,14 +34,13 @@ from features.kinds import Boolean, Choice, ChoiceSet, Integer, Number, Object, 
 from features.models import Stage
 from features.overrides import LineageState, StoredOverride, read_lineage
 from features.planning import Locked
-from features.resolution import Effective, locking_level, resolve
+from features.resolution import Effective, Override, locking_level, resolve
 from features.services import IfMatch, lock_feature, set_features, unlock_feature
 from tenancy.levels import Level
 from tenancy.models import Owner
 
 ROWS_A_PAGE = 50
 ATTEMPTS = 3
-MANY = 100
 FILTERS = ("here", "inherited", "locked", "differs")
 
 
@@ -60,7 +58,6 @@ class Row:
     is_settable: bool
     last: Event | None = None
     entry: Entry | None = None
-    conflict: StoredOverride | None = None
     has_conflict: bool = False
 
     @property
@@ -78,6 +75,11 @@ class Row:
         if self.is_boolean:
             return "on" if self.own.value else "off"
         return "set"
+
+    @property
+    def own_value(self) -> Any:
+        """What is set here; None inherits."""
+        return _value_of(self.own)
 
     @property
     def field(self) -> str:
@@ -129,13 +131,14 @@ class Row:
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+@keep_typed
 def owner_features(request: HttpRequest, level: str, key: int) -> HttpResponse:
     """Show and change the features of an owner."""
     actor = actor_of(request)
     owner = find_owner_or_404(actor, level, key)
     if request.method != "POST":
-        kept = request.session.pop(f"kept:{request.path}", None)
-        if kept:
+        kept = take_kept(request)
+        if kept is not None:
             return _show_kept(request, actor, owner, kept)
         return _show(request, actor, owner)
     require(actor, Permission.on_features(owner.level, Action.WRITE), owner)
@@ -145,13 +148,15 @@ def owner_features(request: HttpRequest, level: str, key: int) -> HttpResponse:
     return _save(request, actor, owner)
 
 
-def _show_kept(request: HttpRequest, actor: Actor, owner: Owner, kept: Any) -> HttpResponse:
-    """Show what somebody typed before their session ended; nothing of it is saved yet."""
-    from django.http import QueryDict
+def system_features(request: HttpRequest) -> HttpResponse:
+    """Lead to the grid of the system, which has one address only."""
+    return redirect("admin:owner_features", Level.SYSTEM.label, 1)
 
-    posted = QueryDict(kept)
+
+def _show_kept(request: HttpRequest, actor: Actor, owner: Owner, posted: QueryDict) -> HttpResponse:
+    """Show what somebody typed before their session ended; nothing of it is saved yet."""
     state = read_lineage(owner)
-    form = read_grid(posted, posted, definitions_at(state.revision))
+    form = read_grid(posted, definitions_at(state.revision))
     messages.warning(
         request,
         _("Your session had ended. What you typed is here, and not saved yet: look, then save."),
@@ -171,15 +176,16 @@ def _lock(request: HttpRequest, owner: Owner, name: str, verb: str, act: Any) ->
         text = _("Locked: the levels below cannot change it.")
         if verb == "unlock":
             text = _("Unlocked: the levels below may change it.")
-        _tell_success(request, text, run)
+        tell_success(request, text, run)
     return redirect(request.get_full_path())
 
 
 def _save(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
     """Write the changed rows. Looks again when somebody else wrote in between."""
+    form = None
     for _attempt in range(ATTEMPTS):
         state = read_lineage(owner)
-        form = read_grid(request.POST, request.POST, definitions_at(state.revision))
+        form = read_grid(request.POST, definitions_at(state.revision))
         changed = [entry for entry in form.changed if not _holds_already(entry, owner, state)]
         conflicts = {
             entry.definition.id
@@ -193,7 +199,7 @@ def _save(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
             messages.info(request, _("Nothing was changed."))
             return redirect(request.get_full_path())
         question = _question(owner, changed)
-        if question and request.POST.get("confirm", "").strip().lower() != question["word"]:
+        if question and not question.is_answered(request):
             return _ask(request, actor, owner, form, changed, state, question)
         run = uuid4()
         try:
@@ -207,16 +213,14 @@ def _save(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
         except (PreconditionFailed, Locked):
             continue
         text = ngettext("%(count)d feature saved.", "%(count)d features saved.", len(changed))
-        _tell_success(request, text % {"count": len(changed)}, run)
+        tell_success(request, text % {"count": len(changed)}, run)
         return redirect(request.get_full_path())
     messages.error(request, _("Others are changing this at the same time. Look, then save again."))
     return _show(request, actor, owner, form)
 
 
-def _tell_success(request: HttpRequest, text: str, run: Any) -> None:
-    """Say that it is done, with the way back."""
-    address = reverse("admin:run_history", args=[run])
-    messages.success(request, format_html('{} <a href="{}">{}</a>', text, address, _("Undo")))
+def _value_of(override: Override | None) -> Any:
+    return override.value if override else None
 
 
 def _current(entry: Entry, owner: Owner, state: LineageState) -> str:
@@ -243,22 +247,10 @@ def _refuse_locked(changed: Iterable[Entry], owner: Owner, state: LineageState) 
             entry.error = _("It is retired: setting it does nothing.")
 
 
-def _question(owner: Owner, changed: Sequence[Entry]) -> dict[str, Any] | None:
-    """Return what must be confirmed: the wider the change, the more is asked."""
+def _question(owner: Owner, changed: Sequence[Entry]) -> Question | None:
     if owner.level is Level.USER:
         return None
-    below = count_below(owner)
-    is_wide = owner.level is Level.SYSTEM or below > MANY
-    turns_off = any(entry.value is False for entry in changed)
-    if not is_wide and not (turns_off and below):
-        return None
-    return {
-        "word": owner.level.label if is_wide else "yes",
-        "is_wide": is_wide,
-        "turns_off": turns_off,
-        "below": below,
-        "many": MANY,
-    }
+    return question_about(owner, turns_off=any(entry.value is False for entry in changed))
 
 
 def _ask(
@@ -268,15 +260,14 @@ def _ask(
     form: GridForm,
     changed: Sequence[Entry],
     state: LineageState,
-    question: dict[str, Any],
+    question: Question,
 ) -> HttpResponse:
     """Show what a save would do, and ask."""
     changes = [
         {
             "definition": entry.definition,
-            "before": state.of_feature(entry.definition.id).get(owner.level),
-            "after": entry,
-            "inherits": entry.state == INHERITED,
+            "before": _value_of(state.of_feature(entry.definition.id).get(owner.level)),
+            "after": None if entry.state == INHERITED else entry.value,
         }
         for entry in changed
     ]
@@ -292,6 +283,7 @@ def _ask(
         "question": question,
         "reason": form.reason,
         "was_wrong": "confirm" in request.POST,
+        "cancel": request.get_full_path(),
     }
     return TemplateResponse(request, "admin/features/confirm.html", context)
 
@@ -391,8 +383,6 @@ def _make_row(definition: Definition, owner: Owner, state: LineageState) -> Row:
 
 def _add_last_events(owner: Owner, rows: Sequence[Row]) -> None:
     """Give each row the last change of what counts, with one query for all."""
-    from django.db.models import Max, Q
-
     streams = Q(pk__in=[])
     for one in owner.lineage():
         key = StreamKey.of(one)
@@ -421,7 +411,7 @@ def _add_posted(rows: Iterable[Row], form: GridForm, conflicts: set[int]) -> Non
         # An untouched row shows what is stored now: else it would look like a change of ours.
         row.entry = entry if entry and entry.is_changed else None
         if row.definition.id in conflicts:
-            row.has_conflict, row.conflict = True, row.own
+            row.has_conflict = True
 
 
 def _by_stage(rows: Sequence[Row]) -> Iterator[tuple[Stage, list[Row]]]:

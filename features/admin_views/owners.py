@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 
 from access.actors import Actor
 from access.permissions import Action, Permission
-from access.policy import allows, visible
-from access.sites import StrataSite
+from access.policy import allows, may_see, visible
+from access.sites import strata_site
 from features.models import Feature
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
@@ -56,7 +55,7 @@ def may_write(actor: Actor, owner: Owner) -> bool:
 
 def count_below(owner: Owner) -> int:
     """Count the owners that inherit from this one, 101 at most: then it is "many"."""
-    querysets: list[Any] = {
+    below: dict[Level, list[Any]] = {
         Level.SYSTEM: [Instance.objects.all(), Organization.objects.all(), User.objects.all()],
         Level.INSTANCE: [
             Organization.objects.filter(instance=owner.pk),
@@ -64,21 +63,17 @@ def count_below(owner: Owner) -> int:
         ],
         Level.ORGANIZATION: [User.objects.filter(organization=owner.pk)],
         Level.USER: [],
-    }[owner.level]
-    return sum(queryset.order_by()[:ENOUGH].count() for queryset in querysets)
+    }
+    return sum(rows.order_by()[:ENOUGH].count() for rows in below[owner.level])
 
 
 def page_context(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
     """Return what every page of the admin needs, and more."""
-    site = admin.site
-    assert isinstance(site, StrataSite)  # noqa: S101 - tells the type checker what is configured
-    return {**site.each_context(request), "title": title, **more}
+    return {**strata_site().each_context(request), "title": title, **more}
 
 
 def owner_context(request: HttpRequest, actor: Actor, owner: Owner, tab: str) -> dict[str, Any]:
     """Return what every page of an owner needs: its name, its place and its tabs."""
-    from access.policy import may_see
-
     above = [
         {"owner": one, "url": page_of(one) if may_see(actor, one) else ""}
         for one in reversed(owner.lineage()[1:])
@@ -89,6 +84,7 @@ def owner_context(request: HttpRequest, actor: Actor, owner: Owner, tab: str) ->
         owner=owner,
         above=above,
         tab=tab,
+        owner_tabs=strata_site().tabs_of(actor, owner),
         may_write=may_write(actor, owner),
         write_permission=str(Permission.on_features(owner.level, Action.WRITE)),
     )

@@ -1,0 +1,78 @@
+"""What is set across levels: searched and filtered, read-only, with bulk actions."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from access.actors import Actor
+from access.policy import visible
+from access.sites import actor_of
+from features.admin_views.owners import OWNERS, page_context, page_of
+from features.models import OVERRIDES, Feature
+from tenancy.levels import OWNED_LEVELS, Level
+
+ROWS_A_PAGE = 50
+OWNED_BY = {
+    Level.SYSTEM: (),
+    Level.INSTANCE: ("owner",),
+    Level.ORGANIZATION: ("owner__instance",),
+    Level.USER: ("owner__instance", "owner__organization__instance"),
+}
+
+
+def overrides(request: HttpRequest) -> HttpResponse:
+    """Show the overrides of one level that the actor sees, the newest first."""
+    actor = actor_of(request)
+    levels = [level for level in OWNED_LEVELS if OWNERS[level].filter(visible(actor, level))[:1]]
+    level = chosen_level(request.GET.get("level", ""), levels)
+    rows = filtered(request.GET, actor, level)
+    before = request.GET.get("before", "")
+    if before.isdecimal() and len(before) < 19:
+        rows = rows.filter(pk__lt=int(before))
+    found = list(
+        rows.select_related("feature", *OWNED_BY[level]).order_by("-pk")[: ROWS_A_PAGE + 1]
+    )
+    context = page_context(
+        request,
+        _("Overrides"),
+        rows=[{"row": row, "url": page_of(row.owner)} for row in found[:ROWS_A_PAGE]],
+        next=found[ROWS_A_PAGE - 1].pk if len(found) > ROWS_A_PAGE else None,
+        before=before,
+        level=level,
+        levels=levels,
+        feature=request.GET.get("feature", ""),
+        owner_text=request.GET.get("owner", ""),
+        value=request.GET.get("value", ""),
+        locked=request.GET.get("locked", ""),
+        query=request.GET.urlencode(),
+    )
+    return TemplateResponse(request, "admin/features/overrides.html", context)
+
+
+def chosen_level(label: str, levels: list[Level]) -> Level:
+    """Return the level that is asked for, else the widest below the system that one sees."""
+    named = [level for level in levels if level.label == label]
+    below = [level for level in levels if level is not Level.SYSTEM]
+    return (named or below or levels or [Level.SYSTEM])[0]
+
+
+def filtered(query: Any, actor: Actor, level: Level) -> Any:
+    """Return the overrides of a level that the actor sees and the query's filters let through."""
+    model: Any = OVERRIDES[level]
+    rows = model.objects.filter(visible(actor, level, "owner__"))
+    if feature := query.get("feature", "").strip():
+        named = Feature.objects.filter(Q(key=feature) | Q(name__iexact=feature)).values("pk")
+        rows = rows.filter(feature__in=named)
+    if (text := query.get("owner", "").strip()) and level is not Level.SYSTEM:
+        matches = Q(owner__public_id=text) | Q(owner__folded_name__prefix=text.lower())
+        if level is Level.USER:
+            matches |= Q(owner__folded_username__prefix=text.lower())
+        rows = rows.filter(matches)
+    if query.get("value") in {"on", "off"}:
+        rows = rows.filter(value=query["value"] == "on")
+    if query.get("locked") == "yes":
+        rows = rows.filter(locked=True)
+    return rows

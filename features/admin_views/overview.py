@@ -1,0 +1,130 @@
+"""The first page: where to go, what happened last, what needs attention."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from access.actors import Actor
+from access.policy import visible, visible_events
+from access.sites import Card, Notice, actor_of, strata_site
+from events.models import Event
+from features.admin_views.owners import page_context, page_of
+from features.definitions import current_definitions
+from features.models import OVERRIDES, Feature, Stage
+from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.models import Instance, Organization, System
+
+LAST_CHANGES = 8
+LOOKED_AT = 10_000  # of the newest overrides, when the most frequent ones are sought
+MANY_PLACES = 100
+COUNTED = 1000
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show the cards, the last changes and what needs attention, as far as the actor sees them."""
+    actor = actor_of(request)
+    site = strata_site()
+    events = Event.objects.filter(visible_events(actor)).select_related("stream").order_by("-pk")
+    context = page_context(
+        request,
+        _("Overview"),
+        cards=[card for make in site.cards if (card := make(actor))],
+        notices=[notice for find in site.attentions for notice in find(actor)],
+        events=events[:LAST_CHANGES],
+        undoable={level.label for level in OWNED_LEVELS},
+    )
+    return TemplateResponse(request, "admin/index.html", context)
+
+
+def tenants_card(actor: Actor) -> Card | None:
+    """The tenants that somebody begins with: the widest ones that they see."""
+    lines = [(str(_("System settings")), page_of(System()), "")] if _sees_system(actor) else []
+    instances = Instance.objects.filter(visible(actor, Level.INSTANCE))
+    rows: list[Any] = list(instances[:5])
+    title, url = _("Instances"), reverse("admin:tenancy_instance_changelist")
+    count = instances[:COUNTED].count() if rows else 0
+    if not rows:
+        organizations = Organization.objects.filter(visible(actor, Level.ORGANIZATION))
+        rows = list(organizations.select_related("instance")[:5])
+        title, url = _("Organizations"), reverse("admin:tenancy_organization_changelist")
+        count = organizations[:COUNTED].count()
+    lines += [(str(row), page_of(row), row.public_id) for row in rows]
+    return Card(title, url, "instance", _shown(count), lines) if lines else None
+
+
+def features_card(_actor: Actor) -> Card:
+    """How many features there are, by stage."""
+    definitions = current_definitions().ordered
+    url = reverse("admin:features_feature_changelist")
+    lines = []
+    for stage in Stage:
+        count = sum(definition.stage is stage for definition in definitions)
+        if count:
+            lines.append((str(stage.label).capitalize(), f"{url}?stage={stage.value}", str(count)))
+    return Card(_("Features"), url, "feature", str(len(definitions)), lines)
+
+
+def features_needing_attention(actor: Actor) -> Iterable[Notice]:
+    """Name the features that should be gone, and those that are overridden in many places."""
+    today = timezone.localdate()
+    for feature in Feature.objects.filter(expires_on__lt=today, archived_at=None)[:5]:
+        text = _("“%(name)s” was to be removed by %(date)s") % {
+            "name": feature.name,
+            "date": feature.expires_on,
+        }
+        yield Notice(text, reverse("admin:features_feature_change", args=[feature.pk]))
+    yield from _overridden_in_many_places(actor)
+
+
+def failed_sign_ins(actor: Actor) -> Iterable[Notice]:
+    """Name the last failed sign-ins, to those who may everything."""
+    if actor.user is None or not actor.user.is_superuser:
+        return
+    for attempt in AccessAttempt.objects.order_by("-attempt_time")[:3]:
+        text = _("%(count)s failed sign-ins as “%(name)s” from %(address)s") % {
+            "count": attempt.failures_since_start,
+            "name": attempt.username,
+            "address": attempt.ip_address,
+        }
+        yield Notice(text, "")
+
+
+def _overridden_in_many_places(actor: Actor) -> Iterable[Notice]:
+    """Look at the newest overrides only, so that it costs the same with a million of them."""
+    for level in (Level.ORGANIZATION, Level.USER):
+        model: Any = OVERRIDES[level]
+        newest = (
+            model.objects.filter(visible(actor, level, "owner__"))
+            .order_by("-pk")
+            .values("pk")[:LOOKED_AT]
+        )
+        frequent = (
+            model.objects.filter(pk__in=newest)
+            .order_by()
+            .values("feature", "feature__name", "feature__key")
+            .annotate(places=Count("pk"))
+            .filter(places__gt=MANY_PLACES)
+            .order_by("-places")[:3]
+        )
+        for row in frequent:
+            text = _("“%(name)s” is overridden in %(count)s places at %(level)s level") % {
+                "name": row["feature__name"],
+                "count": row["places"],
+                "level": level.label,
+            }
+            yield Notice(text, reverse("admin:features_feature_change", args=[row["feature"]]))
+
+
+def _sees_system(actor: Actor) -> bool:
+    return System.objects.filter(visible(actor, Level.SYSTEM)).exists()
+
+
+def _shown(count: int) -> str:
+    return f"{COUNTED:,}+" if count >= COUNTED else str(count)
