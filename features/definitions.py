@@ -1,5 +1,6 @@
 """The definitions, compiled: what the database says about features, ready to work with."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from features.resolution import Rules
 from tenancy.levels import Level
 from tenancy.revision import current_revision, memo, touch_revision
 from tenancy.spelling import did_you_mean
+
+log = logging.getLogger("strata.features")
 
 
 class UnknownFeature(LookupError):
@@ -95,8 +98,17 @@ def compile_definition(row: Feature) -> Definition:
 
 
 def compile_definitions(rows: Iterable[Feature]) -> Definitions:
-    """Build the definitions of some rows."""
-    return Definitions(tuple(map(compile_definition, rows)))
+    """Build the definitions of some rows.
+
+    A row that the code does not understand is left out and logged; it takes no other down with it.
+    """
+    compiled: list[Definition] = []
+    for row in rows:
+        try:
+            compiled.append(compile_definition(row))
+        except (TypeError, ValueError):  # InvalidKind, an unknown stage or level
+            log.exception("the feature %s is left out", row.key)
+    return Definitions(tuple(compiled))
 
 
 def definitions_at(revision: int) -> Definitions:

@@ -20,6 +20,11 @@ def generate_public_id() -> str:
     return str(secrets.randbelow(9 * 10**17) + 10**17)
 
 
+def has_control_characters(text: str) -> bool:
+    """Whether a text holds a control character or a lone surrogate, as no stored id does."""
+    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+
+
 def validate_public_id(value: str) -> None:
     """Refuse a public id that is not 1 to 200 characters without control characters.
 
@@ -31,5 +36,5 @@ def validate_public_id(value: str) -> None:
             code="length",
             params={"max": PUBLIC_ID_MAX_LENGTH},
         )
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+    if has_control_characters(value):
         raise ValidationError(_("must not contain control characters"), code="control_characters")

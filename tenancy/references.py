@@ -3,6 +3,7 @@
 With more than one instance the last two are ``organization:INSTANCE/ID`` and ``user:INSTANCE/ID``.
 """
 
+from tenancy.identifiers import has_control_characters
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Instance, Owner, System, User
 from tenancy.services import find_owner
@@ -24,6 +25,8 @@ def find_by_reference(text: str) -> Owner:
     if not colon or level is Level.SYSTEM:
         forms = ", ".join(f"{level.label}:ID" for level in OWNED_LEVELS[1:])
         raise BadReference(f'"{text}" names no owner: write system, {forms}')
+    if has_control_characters(rest):
+        raise BadReference(f"{text!r} names no owner: ids hold no control characters")
     if level is Level.INSTANCE:
         owner: Owner | None = Instance.objects.filter(public_id=rest).first()
     else:

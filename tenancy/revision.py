@@ -36,7 +36,9 @@ class Revision(models.Model):
 def touch_revision() -> None:
     """Tell every process to forget what it kept. Call it last in the changing transaction.
 
-    Last, so that the one row is locked for as short as possible and always after the streams.
+    Last, so that the one row is locked for as short as possible and always after the streams. Until
+    then that transaction must ask `memo` for nothing that it changes: what it saw would be kept
+    under the old token, for others to believe, even if it were rolled back.
     """
     Revision.objects.filter(pk=1).update(token=secrets.randbits(63))
 

@@ -35,7 +35,7 @@ from features.services import (
 from tenancy.models import System
 from tenancy.references import find_by_reference
 from tenancy.services import create_user
-from tests.factories import BY, make_cast, make_feature, make_holder, token_for
+from tests.factories import BY, change_feature, make_cast, make_feature, make_holder, token_for
 from tests.replay import read_overrides, replay_events
 
 pytestmark = [
@@ -150,6 +150,21 @@ def test_if_match__four_processes_counting__lose_no_count():
 
     assert own_values(cast.bob) == {"counter": 20}
     assert replay_events() == read_overrides()
+
+
+def test_definitions__changed_in_another_process__are_seen_at_the_next_read():
+    cast = make_cast()
+    before = get_features(cast.bob).values[0]
+
+    run_together(make_login_default_org_default, [])
+
+    after = get_features(cast.bob).values[0]
+    assert before.definition.key == after.definition.key == "login_default_org"
+    assert (before.effective.value, after.effective.value) == (False, True)
+
+
+def make_login_default_org_default():
+    change_feature("login_default_org", default=True)
 
 
 def database_url():

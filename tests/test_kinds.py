@@ -1,13 +1,17 @@
 """The kinds: what each takes, in which form it stores it, and how it says what is wrong."""
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import BASE_DIR
 from features.catalogue import BUILTINS
+from features.kinds import KINDS as KINDS_BY_NAME
 from features.kinds import InvalidKind, InvalidValue, make_kind
 
 pytestmark = pytest.mark.once
@@ -181,3 +185,32 @@ def test_make_kind__deep_schema__is_refused():
 
     with pytest.raises(InvalidKind, match="that JSON holds"):
         make_kind("object", {"schema": schema})
+
+
+DOCUMENT = (BASE_DIR / "docs/kinds.md").read_text()
+
+
+@pytest.mark.parametrize("name", KINDS_BY_NAME)
+def test_document__each_kind__is_listed_with_its_options(name):
+    row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}` |"))
+
+    options = re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])
+
+    assert options == [option.name for option in fields(KINDS_BY_NAME[name])]
+
+
+def test_document__schema_of_the_example__takes_what_the_text_says():
+    schema = json.loads(DOCUMENT.split("```json")[1].split("```")[0])
+    kind = make_kind("object", {"schema": schema})
+
+    stored = kind.parse({"baseUri": "", "ports": [80], "host": "a-1.example"})
+
+    assert stored == {"required": False, "ports": [80], "host": "a-1.example"}
+
+
+@pytest.mark.parametrize("keyword", re.findall(r"`([$\w]+)`", DOCUMENT.split("`http-uri`. ")[1]))
+def test_document__keyword_named_as_refused__is_refused(keyword):
+    value = "a" if keyword.startswith("$") else {}
+
+    with pytest.raises(InvalidKind, match="is not supported"):
+        make_kind("object", {"schema": {"type": "object", keyword: value}})

@@ -647,6 +647,27 @@ def test_definitions__changed_elsewhere__are_seen_at_the_next_read(owner):
     assert effective(owner, "custom") == Effective(True, Level.DEFAULT)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "colour"},
+        {"options": {"minimum": 1}},
+        {"kind": "object", "options": {"schema": {"type": "object", "$ref": "https://a.example"}}},
+        {"levels": [5]},
+        {"levels": 7},
+        {"stage": "finished"},
+    ],
+)
+def test_definitions__row_that_is_not_understood__is_left_out_alone(cast, fields, caplog):
+    make_feature("custom", **fields)
+
+    keys = {value.definition.key for value in get_features(cast.acme).values}
+
+    assert "actions" in keys
+    assert "custom" not in keys
+    assert "the feature custom is left out" in caplog.text
+
+
 def test_definitions__change_rolled_back__leave_no_trace(owner):
     get_features(owner)
 
