@@ -9,6 +9,7 @@ from rest_framework.viewsets import ViewSet
 from access.actors import Actor
 from access.callers import Caller, identify, origin_of
 from access.parsers import StrictJsonParser
+from access.throttling import PrincipalThrottle
 from events.models import Surface
 from events.services import Origin
 from tenancy.models import Instance
@@ -18,6 +19,7 @@ class ApiViewSet(ViewSet):
     """A view that knows its caller before anything else happens."""
 
     parser_classes = [StrictJsonParser]
+    throttle_classes = [PrincipalThrottle]
     # OPTIONS is none of the APIs' verbs: it gets the same answer as every other wrong one.
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 

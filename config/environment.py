@@ -85,7 +85,7 @@ class Environment:
 
         return self._read(name, parse, [])
 
-    def networks(self, name: str) -> list[Network]:
+    def networks(self, name: str, *, default: str = "") -> list[Network]:
         def parse(text: str) -> list[Network]:
             try:
                 return [ipaddress.ip_network(part) for part in split(text)]
@@ -95,7 +95,7 @@ class Environment:
                     "(10.0.0.5, 10.1.0.0/16, fd00::/8)"
                 ) from None
 
-        return self._read(name, parse, [])
+        return self._read(name, parse, parse(default))
 
     def secret_key(self, name: str) -> str:
         """Return the key. It has no default: a key that everybody knows protects nothing."""

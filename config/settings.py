@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
+    "corsheaders",
     "tenancy",
     "access",
     "events",
@@ -70,8 +71,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.proxies.TrustProxies",  # first: what follows believes REMOTE_ADDR and is_secure()
     "config.logs.LogRequests",
+    "config.metrics.MeasureRequests",
     "config.health.AnswerProbes",  # before redirects and hosts: a probe knows neither
     "config.pages.ProtectPages",  # before whatever answers with a page of its own
+    "corsheaders.middleware.CorsMiddleware",  # before what refuses: a page may read refusals
     "config.hosts.RefuseUnknownHosts",
     "config.hosts.RefusePlainHttp",
     "django.middleware.security.SecurityMiddleware",
@@ -177,6 +180,30 @@ AXES_ENABLE_ADMIN = False
 AXES_CLIENT_IP_CALLABLE = "config.proxies.address_of"
 
 # APIs
+
+# Requests a minute of one user or API client, in each process; 0 for any number.
+THROTTLE_PER_MINUTE = environment.integer(
+    "THROTTLE_PER_MINUTE", default=6000, minimum=0, maximum=1_000_000
+)
+
+# Pages of these origins may call the APIs; nobody's may unless named. Cookies are never taken.
+CORS_ALLOWED_ORIGINS = environment.origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/(v2|v2beta|api|clients|oauth|system|instances|zitadel\.)"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CORS_ALLOW_HEADERS = (
+    *("authorization", "content-type", "if-match", "if-none-match", "idempotency-key"),
+    *("connect-protocol-version", "connect-timeout-ms", "grpc-timeout", "x-grpc-web"),
+    "x-user-agent",
+)
+CORS_EXPOSE_HEADERS = (
+    *("etag", "retry-after", "x-request-id"),
+    *("grpc-status", "grpc-message", "grpc-status-details-bin"),
+)
+CORS_PREFLIGHT_MAX_AGE = 3600
+
+# Who may read /metrics: who brings the token, or asks from these networks.
+METRICS_TOKEN = environment.text("METRICS_TOKEN", default="")
+METRICS_NETWORKS = environment.networks("METRICS_NETWORKS", default="127.0.0.0/8,::1")
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -22,6 +22,9 @@ WRONG = [
     ({"SECRET_KEY_FALLBACKS": f"{KEY},old"}, "SECRET_KEY_FALLBACKS is wrong: it can be guessed"),
     ({"DEBUG": "flase"}, "DEBUG is wrong: write on or off."),
     ({"HTTPS": "2"}, "HTTPS is wrong: write on or off."),
+    ({"THROTTLE_PER_MINUTE": "-1"}, "THROTTLE_PER_MINUTE is wrong: write a whole number from 0"),
+    ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS is wrong: '*' is no origin"),
+    ({"METRICS_NETWORKS": "office"}, "METRICS_NETWORKS is wrong: 'office' does not appear"),
     ({"HTTPS_REDIRECT": "maybe"}, "HTTPS_REDIRECT is wrong: write on or off."),
     ({"HSTS_SUBDOMAINS": "x"}, "HSTS_SUBDOMAINS is wrong: write on or off."),
     ({"HSTS_PRELOAD": "x"}, "HSTS_PRELOAD is wrong: write on or off."),
@@ -195,7 +198,7 @@ def test_database__postgres__has_a_pool_and_keeps_the_options_of_its_address():
 
 
 def test_settings_table__each_variable__has_a_row():
-    read = {name for wrong, _ in WRONG for name in wrong} | {"STATIC_ROOT"}
+    read = {name for wrong, _ in WRONG for name in wrong} | {"STATIC_ROOT", "METRICS_TOKEN"}
     lines = (BASE_DIR / "docs" / "settings.md").read_text().splitlines()
 
     assert {line.split("`")[1] for line in lines if line.startswith("| `")} == read
