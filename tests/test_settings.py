@@ -99,8 +99,11 @@ def read_everything(environment: Environment) -> None:
     environment.integer("DATABASE_POOL_SIZE", default=0, minimum=0, maximum=1000)
     environment.database("DATABASE_URL", default="sqlite:///db.sqlite3")
     environment.hosts("ALLOWED_HOSTS", default=[])
-    environment.origins("CSRF_TRUSTED_ORIGINS")
-    environment.networks("TRUSTED_PROXIES")
+    for name in ("CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"):
+        environment.origins(name)
+    for name in ("TRUSTED_PROXIES", "METRICS_NETWORKS"):
+        environment.networks(name)
+    environment.integer("THROTTLE_PER_MINUTE", default=0, minimum=0, maximum=1_000_000)
     environment.log_level("LOG_LEVEL", default="INFO")
 
 
