@@ -276,10 +276,10 @@ class Object(Kind):
                     f"nesting deeper than {MAX_DEPTH}",
                 )
             )
-        if len(json.dumps(raw, ensure_ascii=False)) > MAX_TEXT:
-            raise InvalidValue(("", f"must have at most {MAX_TEXT} characters as JSON"))
         spelled, value = self._rename(raw)
         value = self._fill(value)
+        if len(json.dumps(value, ensure_ascii=False)) > MAX_TEXT:
+            raise InvalidValue(("", f"must have at most {MAX_TEXT} characters as JSON"))
         problems = (
             problem
             for error in self._validator.iter_errors(value)

@@ -143,6 +143,14 @@ def test_parse__huge_object__is_refused():
         make_kind("object", {}).parse({"a": "x" * 10_000})
 
 
+def test_parse__object_that_its_default_makes_huge__is_refused():
+    text = {"type": "string", "default": "x" * 9000}
+    schema = {"type": "object", "properties": {"a": text}}
+
+    with pytest.raises(InvalidValue, match="at most 10000 characters as JSON"):
+        make_kind("object", {"schema": schema}).parse({"b": "x" * 2000})
+
+
 def test_parse__thousands_of_faults__names_the_first_fifty():
     kind = make_kind("choice_set", {"choices": ["red", "green"]})
 
