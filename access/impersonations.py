@@ -17,30 +17,34 @@ def stream_of(instance: Instance) -> StreamKey:
     return StreamKey.of(instance, "impersonation")
 
 
+def unexpired() -> Q:
+    """The impersonations that have not ended by themselves."""
+    return Q(expires_at__gt=timezone.now())
+
+
 def end_impersonations(
     condition: Q, owner: Owner, *, actor: Author, origin: Origin
 ) -> list[Impersonation]:
-    """End at once, and for good, the running impersonations of the owner's instance that fit.
+    """End at once, and for good, those impersonations of the owner's instance that fit.
 
-    Their tokens are dead with the end of the transaction, and so are their sessions.
+    Their tokens are dead with the end of the transaction, and so are their sessions. One that was
+    ended before stays as it is.
     """
     instance = owner.instance_or_none
     if instance is None:
         return []
     with transaction.atomic():
         lock_stream(stream_of(instance))
-        now = timezone.now()
-        running = list(
-            Impersonation.objects.filter(
-                condition, instance=instance, ended_at=None, expires_at__gt=now
-            )
+        ended = list(
+            Impersonation.objects.filter(condition, instance=instance, ended_at=None)
             .select_related("impersonator", "subject")
             .order_by("pk")
         )
-        if running:
-            Impersonation.objects.filter(pk__in=[row.pk for row in running]).update(ended_at=now)
-            append(stream_of(instance), list(_ends(running)), actor=actor, origin=origin)
-    return running
+        if ended:
+            keys = [row.pk for row in ended]
+            Impersonation.objects.filter(pk__in=keys).update(ended_at=timezone.now())
+            append(stream_of(instance), list(_ends(ended)), actor=actor, origin=origin)
+    return ended
 
 
 def describe(impersonation: Impersonation) -> dict[str, Any]:

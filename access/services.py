@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.asides import write_aside
-from access.impersonations import end_impersonations
+from access.impersonations import end_impersonations, unexpired
 from access.models import AccessToken, Impersonation, Membership
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
 from access.permissions import permissions as permissions_of
@@ -128,9 +128,8 @@ def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> Non
         if Membership.objects.filter(pk=membership.pk).delete()[0]:
             append(StreamKey.of(membership.user, "roles"), [entry], actor=actor, origin=origin)
             if membership.role in IMPERSONATOR_ROLES:
-                end_impersonations(
-                    Q(impersonator=membership.user), membership.owner, actor=actor, origin=origin
-                )
+                theirs = unexpired() & Q(impersonator=membership.user)
+                end_impersonations(theirs, membership.owner, actor=actor, origin=origin)
 
 
 def note_token_use(token: AccessToken, now: datetime) -> None:

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "security.sessions.ActAsSubject",
     "axes.middleware.AxesMiddleware",  # last: it replaces the answer to who is locked out
 ]
 

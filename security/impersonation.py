@@ -13,11 +13,13 @@ from access.impersonations import describe, end_impersonations, stream_of
 from access.models import Impersonation, Membership
 from access.permissions import Role
 from events.services import Entry, Origin, append, lock_stream
-from security.rules import Held, Person, refusal
+from security.rules import REACHES_ROLE_HOLDERS, Held, Person, refusal
 from security.services import read_settings
+from tenancy.levels import Level
 from tenancy.models import Instance, User
 
 MAXIMUM_DURATION = timedelta(hours=1)
+CANDIDATES_SHOWN = 50
 
 
 class MayNotImpersonate(PermissionDenied):
@@ -27,6 +29,31 @@ class MayNotImpersonate(PermissionDenied):
 def may_impersonate(impersonator: User, subject: User) -> bool:
     """Whether the one may impersonate the other now."""
     return subject.instance is not None and not _refusal(impersonator, subject, subject.instance)
+
+
+def find_candidates(impersonator: User, begins_with: str) -> list[User]:
+    """Return some users, by how their names begin, whom a user may impersonate now."""
+    reach = Q(pk__in=[])
+    for membership in Membership.objects.filter(
+        user=impersonator, role__in=REACHES_ROLE_HOLDERS
+    ).select_related("instance", "organization__instance"):
+        place = membership.owner
+        instance = place.instance_or_none
+        if instance is None or not read_settings(instance).impersonation_enabled:
+            continue
+        here = Q(organization=place) if place.level is Level.ORGANIZATION else Q(instance=place)
+        if not REACHES_ROLE_HOLDERS[Role(membership.role)]:
+            here &= Q(memberships=None)
+        reach |= here
+    return list(
+        User.objects.filter(reach, is_active=True, is_superuser=False)
+        .filter(folded_username__prefix=begins_with.lower())
+        .exclude(pk=impersonator.pk)
+        .exclude(memberships__role=Role.SYSTEM_OWNER)
+        .select_related("organization", "instance")
+        .distinct()
+        .order_by("username", "pk")[:CANDIDATES_SHOWN]
+    )
 
 
 def start_impersonation(

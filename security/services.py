@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
-from access.impersonations import end_impersonations
+from access.impersonations import end_impersonations, unexpired
 from events.services import (
     Author,
     Entry,
@@ -159,7 +158,7 @@ def _apply(plan: SecurityPlan, *, actor: Author, origin: Origin) -> Details:
         defaults=asdict(plan.after) | {"allowed_origins": list(plan.after.allowed_origins)},
     )
     if plan.before.impersonation_enabled and not plan.after.impersonation_enabled:
-        end_impersonations(Q(), plan.instance, actor=actor, origin=origin)
+        end_impersonations(unexpired(), plan.instance, actor=actor, origin=origin)
     touch_revision()
     return Details(position, plan.instance.resource_owner)
 
