@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from access.models import Impersonation
@@ -46,6 +47,13 @@ class Stage:
 @pytest.fixture
 def stage(db):
     return Stage()
+
+
+def test_first_page__holder_of_a_role_for_it__has_a_card(stage):
+    assert PAGE in stage.browser.get(INDEX).content.decode()
+    alice = Client()
+    alice.force_login(stage.cast.alice, "access.backends.InstanceBackend")
+    assert PAGE not in alice.get(INDEX).content.decode()
 
 
 def test_page__before__offers_those_whom_one_may_impersonate(stage):
@@ -196,7 +204,11 @@ def test_pages__nobody_or_no_staff__are_led_to_the_sign_in(stage):
 
 def test_button__user_page__is_there_for_who_may(stage):
     olga = make_holder(Role.IAM_OWNER, stage.cast.instance, "olga")
-    page = f"/admin/tenancy/user/{stage.cast.bob.pk}/change/"
+    key = stage.cast.bob.pk
+    pages = [
+        f"/admin/tenancy/user/{key}/change/",
+        reverse("admin:owner_features", args=["user", key]),
+    ]
 
     shown = []
     for _ in range(2):
@@ -204,7 +216,7 @@ def test_button__user_page__is_there_for_who_may(stage):
         olga.save()
         browser = Client()
         browser.force_login(olga, "access.backends.InstanceBackend")
-        shown.append("Impersonate bob" in browser.get(page).content.decode())
+        shown += ["Impersonate bob" in browser.get(page).content.decode() for page in pages]
         grant_role(olga, Role.IAM_END_USER_IMPERSONATOR, stage.cast.instance, **BY)
 
-    assert shown == [False, True]
+    assert shown == [False, False, True, True]
