@@ -3,11 +3,14 @@
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+
+from tests.factories import Cast, make_cast
 
 # The machine may be busy: how long an example takes says nothing.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -46,3 +49,11 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     # It refuses its sandbox to root, and would otherwise call home at each start.
     options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     return browser_type_launch_args | {"executable_path": path, "args": options}
+
+
+@pytest.fixture(scope="module")
+def kept_cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
+    """Make the cast once for a module whose tests are many and short; each undoes what it did."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield make_cast()
+        transaction.set_rollback(True)

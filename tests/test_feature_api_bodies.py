@@ -3,7 +3,6 @@
 import pytest
 
 from events.models import Event
-from tests.factories import make_cast
 from tests.rest import RootApi, assert_error
 
 pytestmark = pytest.mark.django_db
@@ -12,8 +11,8 @@ SYSTEM = "/v2/features/system"
 
 
 @pytest.fixture
-def api(client, db):
-    return RootApi(client, make_cast())
+def api(client, db, kept_cast):
+    return RootApi(client, kept_cast)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.feature_api import (
     make_world,
     permission_table,
 )
-from tests.rest import RestCaller
+from tests.rest import RestCaller, assert_error, send
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +47,9 @@ def test_feature_api__other_prefix__is_the_same_state(writing, reading, client):
 @pytest.mark.parametrize("case", CASES[::10], ids=case_id)
 def test_feature_api__deprecated_prefix__answers_alike(case, client):
     check_case(case, RestCaller(client, "/v2beta"))
+
+
+def test_feature_api__without_any_instance__finds_none_at_the_host(client):
+    response = send(client, "GET", "/v2/features/system?inheritance=true", Host="localhost")
+
+    assert_error(response, 404, 5, '"localhost"')

@@ -15,7 +15,6 @@ from features.catalogue import BUILTINS
 from features.models import Feature
 from tenancy.levels import Level
 from tenancy.revision import touch_revision
-from tests.factories import make_cast
 from tests.rest import RootApi
 
 pytestmark = pytest.mark.django_db
@@ -26,9 +25,9 @@ ONE, MANY = {"actions": True}, dict.fromkeys(BOOLEANS, True)
 
 
 @pytest.fixture
-def api(client):
+def api(client, db, kept_cast):
     """Send requests as root, from a process that is warm."""
-    api = RootApi(client, make_cast())
+    api = RootApi(client, kept_cast)
     warm_up(api)
     return api
 

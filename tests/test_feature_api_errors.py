@@ -12,15 +12,14 @@ from rest_framework.exceptions import Throttled
 from config.settings import BASE_DIR
 from events.services import Conflict
 from features import views
-from tests.factories import make_cast
 from tests.rest import RootApi, assert_error
 
 PATH = "/v2/features/system?inheritance=true"
 
 
 @pytest.fixture
-def api(client, db):
-    return RootApi(client, make_cast())
+def api(client, db, kept_cast):
+    return RootApi(client, kept_cast)
 
 
 @pytest.fixture
@@ -125,10 +124,10 @@ def test_body__that_breaks_off__is_400(api):
 
 @pytest.mark.parametrize("verb", ["GET", "PUT", "POST"])
 def test_plain_http__where_https_is_asked_for__is_refused_and_not_redirected(
-    client, db, settings, verb
+    client, db, kept_cast, settings, verb
 ):
     settings.SECURE_SSL_REDIRECT = True
-    api = RootApi(client, make_cast())
+    api = RootApi(client, kept_cast)
 
     assert_error(api(verb, PATH, {"actions": True}), 400, 9, "HTTPS only")
     assert client.get("/admin/").status_code == 301

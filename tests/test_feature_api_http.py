@@ -8,9 +8,8 @@ from django.db.models import F
 
 from events.models import Event
 from tenancy.services import create_organization, create_user
-from tests.factories import make_cast
-from tests.feature_api import make_world
-from tests.rest import RootApi, assert_error, send
+from tests.feature_api import define_custom_features
+from tests.rest import RootApi, assert_error
 
 pytestmark = pytest.mark.django_db
 
@@ -34,8 +33,8 @@ BUILTIN_BOOLEANS = [
 
 
 @pytest.fixture
-def api(client, db):
-    return RootApi(client, make_cast())
+def api(client, db, kept_cast):
+    return RootApi(client, kept_cast)
 
 
 # Answers, to the letter
@@ -67,12 +66,12 @@ def test_get__user_with_inheritance__names_every_builtin_with_value_and_source(a
     }
 
 
-def test_get__custom_features__have_a_value_or_are_enabled(client):
-    token = make_world().token("root")
+def test_get__custom_features__have_a_value_or_are_enabled(api):
+    define_custom_features()
     body = {"betaBanner": False, "theme": "dark", "quota": {"diskSpace": 1}}
-    send(client, "PUT", SYSTEM, body, token)
+    api("PUT", SYSTEM, body)
 
-    answer = send(client, "GET", SYSTEM, token=token).json()
+    answer = api("GET", SYSTEM).json()
 
     del answer["details"]
     assert answer == {

@@ -3,7 +3,6 @@
 import pytest
 
 from events.models import Event
-from tests.factories import make_cast
 from tests.rest import RootApi, assert_error
 
 pytestmark = pytest.mark.django_db
@@ -13,9 +12,9 @@ SINGLE = "/system/v1/instances/main/features/1"
 
 
 @pytest.fixture
-def api(client, db):
+def api(client, db, kept_cast):
     """Send requests as root; acme has had two changes."""
-    api = RootApi(client, make_cast())
+    api = RootApi(client, kept_cast)
     api("PUT", ACME, {"actions": False})
     api("PUT", ACME, {"actions": True})
     return api
