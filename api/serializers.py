@@ -6,7 +6,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
-from access.permissions import Role
+from access.permissions import Role, named_permissions, names_of
+from access.services import DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
 from features.kinds import did_you_mean
 from features.raw import describe_type
 from tenancy.identifiers import PUBLIC_ID_MAX_LENGTH
@@ -33,6 +34,16 @@ class FlagField(serializers.BooleanField):
         if not isinstance(data, bool):
             raise serializers.ValidationError(f"must be true or false, not {describe_type(data)}")
         return data
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A JSON integer; the stock field would take "90", 90.0 and true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number. ValidationError for every other type."""
+        if type(data) is not int:
+            raise serializers.ValidationError(f"must be an integer, not {describe_type(data)}")
+        return super().to_internal_value(data)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -133,3 +144,71 @@ class MembershipSerializer(StrictSerializer):
     role = serializers.ChoiceField([(role.value, role.value) for role in Role])
     owner = TextField(source="owner.reference", max_length=3 * PUBLIC_ID_MAX_LENGTH)
     created = serializers.DateTimeField(source="created_at", read_only=True)
+
+
+class TokenSerializer(StrictSerializer):
+    """A bearer token of a user or an API client, whose text is shown when it is issued."""
+
+    id = serializers.CharField(source="pk", read_only=True)
+    user = TextField(required=False, max_length=PUBLIC_ID_MAX_LENGTH)
+    client = TextField(required=False, max_length=PUBLIC_ID_MAX_LENGTH)
+    description = TextField(required=False, allow_blank=True, max_length=DESCRIPTION_LENGTH)
+    permissions = serializers.ListField(child=TextField(), required=False)
+    expires_in_days = WholeNumberField(
+        required=False, write_only=True, min_value=1, max_value=MAXIMUM_LIFETIME.days
+    )
+    token = serializers.CharField(read_only=True)
+    prefix = serializers.CharField(read_only=True)
+    created = serializers.DateTimeField(source="created_at", read_only=True)
+    expires = serializers.DateTimeField(source="expires_at", read_only=True)
+    last_used = serializers.DateTimeField(source="last_used_at", read_only=True)
+
+    def validate_description(self, text: str) -> str:
+        """Return the text. ValidationError when it is not one line."""
+        if not all(map(str.isprintable, text)):
+            raise serializers.ValidationError("must be one line without control characters")
+        return text
+
+    def validate_permissions(self, names: list[str]) -> list[str]:
+        """Return the names. ValidationError for each that is no permission."""
+        unknown = {
+            position: ["is no permission; write a name such as org.feature.read"]
+            for position, name in enumerate(names)
+            if not _is_permission(name)
+        }
+        if unknown:
+            raise serializers.ValidationError(unknown)  # type: ignore[arg-type]
+        return names
+
+    def validate(self, members: dict[str, Any]) -> dict[str, Any]:
+        """Return the members. ValidationError unless exactly one holder is named."""
+        if ("user" in members) == ("client" in members):
+            raise serializers.ValidationError({"user": "write the id of either a user or a client"})
+        return members
+
+    def to_representation(self, token: Any) -> dict[str, Any]:
+        """Return the token's JSON without its text. Null permissions are all of the holder's."""
+        names = token.permissions
+        return {
+            "id": str(token.pk),
+            "user" if token.user else "client": (token.user or token.client).public_id,
+            "description": token.description,
+            "permissions": None if names is None else names_of(named_permissions(names)),
+            "prefix": token.prefix,
+            **{
+                name: self.fields[name].to_representation(value) if value else None
+                for name, value in (
+                    ("created", token.created_at),
+                    ("expires", token.expires_at),
+                    ("last_used", token.last_used_at),
+                )
+            },
+        }
+
+
+def _is_permission(name: str) -> bool:
+    try:
+        named_permissions([name])
+    except ValueError:
+        return False
+    return True

@@ -1,8 +1,7 @@
-from django.urls import path, re_path
+from django.urls import path
 
 from access.permissions import Action
 from clients import views
-from clients.token_views import TokenViewSet
 from clients.views import endpoint
 
 urlpatterns = [
@@ -33,6 +32,4 @@ urlpatterns = [
             target="client_id_for_deletion",
         ),
     ),
-    path("api/v1/tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
-    re_path(r"^api/v1/tokens/(?P<token_id>[0-9]+)\Z", TokenViewSet.as_view({"delete": "destroy"})),
 ]
