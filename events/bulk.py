@@ -6,7 +6,8 @@ What is to be recorded stands in a table of the caller, a row for each change:
 - ``kind``, ``instance``, ``owner``: the stream, as events.services.StreamKey has it,
 - ``expected``: the sequence at which the stream stood when the change was planned,
 - ``nth`` and ``total``: which of the stream's changes it is, and how many there are,
-- ``type``, ``subject``, ``before``, ``after``, ``locked_before``, ``locked_after``, ``reason``.
+- ``type``, ``subject``, ``before``, ``after``, ``locked_before``, ``locked_after``,
+- ``reason``: of the change alone; empty, it has that of the origin.
 """
 
 from datetime import datetime
@@ -66,13 +67,14 @@ def append_all(changes: str, *, actor: Author, origin: Origin, now: datetime) ->
                 reason, {names}
             )
             SELECT s.id, c.expected + c.nth, c.type, c.subject, c.before, c.after,
-                c.locked_before, c.locked_after, c.reason, {marks}
+                c.locked_before, c.locked_after,
+                CASE c.reason WHEN '' THEN %s ELSE c.reason END, {marks}
             FROM {changes} AS c JOIN events_stream AS s
                 ON s.kind = c.kind AND s.instance = c.instance AND s.owner = c.owner
                 AND s.sequence = c.expected + c.total
             ORDER BY c.n
             """,
-            list(values.values()),
+            [origin.reason, *values.values()],
         )
         if cursor.rowcount != expected:
             raise StreamMoved(f"{expected - cursor.rowcount} changes were planned on older states")

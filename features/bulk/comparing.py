@@ -141,7 +141,8 @@ def _judged(compared: str, locks: dict[Level, str]) -> str:
         SELECT compared.*, CASE
             WHEN has_moved = 1 THEN 'moved'
             WHEN action IN ('lock', 'unlock') AND set_now IS NULL THEN 'not_set'
-            WHEN action = 'set' AND same_value = 0 AND ({locked}) THEN 'locked'
+            WHEN (action = 'set' AND same_value = 0 OR locked_after AND NOT locked_before)
+                AND ({locked}) THEN 'locked'
             END AS refusal
         FROM ({compared}) AS compared
     """

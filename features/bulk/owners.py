@@ -1,6 +1,6 @@
 """Whom a row means: the texts that name an owner, read without a query for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from features.bulk.wanted import OwnerKey
@@ -36,6 +36,17 @@ class OwnerFinder:
         if meanings:
             return *meanings[0], text if len(meanings) > 1 else None
         return self._complain(level.strip().lower(), text)
+
+    def find_plain(self, levels: Sequence[str], owners: Sequence[str]) -> int | None:
+        """Return the one instance in which all the owners are to be looked up by their ids.
+
+        None where one of them could be written or meant otherwise.
+        """
+        text = "".join(owners)
+        is_plain = text.isprintable() and not any(mark in text for mark in "/:\\'")
+        if is_plain and "" not in owners and set(levels) <= {"user", "organization"}:
+            return self._only_instance
+        return None
 
     def meanings(self, level_text: str, text: str) -> Iterator[OwnerKey]:
         """Yield every owner that the text could mean, the likeliest first."""

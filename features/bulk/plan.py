@@ -21,7 +21,7 @@ from features.bulk.comparing import (
 )
 from features.bulk.resolving import resolve_owners, settle_duplicates
 from features.bulk.staging import Staging
-from features.bulk.wanted import Interpret, PlannedChange, Row
+from features.bulk.wanted import Block, Interpret, PlannedChange, Row
 from features.bulk.workspace import (
     analyze,
     count,
@@ -83,6 +83,10 @@ class BulkPlan:
     def forget(self) -> None:
         """Forget what comparing has refused; what is wrong with the rows themselves stays."""
         execute(f"DELETE FROM bulk_fault WHERE code IN ({COMPUTED_FAULTS})")
+
+    def count_targets(self) -> int:
+        """Return how many overrides the rows are about."""
+        return count("bulk_target")
 
     def count_faults(self) -> int:
         """Return how many faults are known."""
@@ -160,7 +164,7 @@ class BulkPlan:
 
 @contextmanager
 def plan_rows(
-    rows: Iterable[Row | Fault],
+    rows: Iterable[Row | Block | Fault],
     interpret: Interpret,
     *,
     definitions: Definitions | None = None,

@@ -3,17 +3,16 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, repeat
 from typing import Any
 
 from access.reports import Fault
 from features.bulk.owners import OwnerFinder
-from features.bulk.wanted import Action, Interpret, OwnerKey, Row, Wanted
+from features.bulk.wanted import Action, Block, Interpret, OwnerKey, Row, Wanted
 from features.bulk.workspace import (
     as_json_text,
     canonical_json,
     copy_lines,
-    escape_copy,
     is_postgresql,
     load,
     load_faults,
@@ -49,21 +48,56 @@ class Staging:
     def __post_init__(self) -> None:
         self._known: dict[tuple[str, str, str, str], int | list[Refusal]] = {}
         self._choices: list[tuple[Any, ...]] = []
+        self._lines: list[str] = []  # of bulk_input, as COPY takes them
         self._last_choice = 0
 
-    def take(self, rows: Iterable[Row | Fault]) -> Iterator[int]:
+    def take(self, items: Iterable[Row | Block | Fault]) -> Iterator[int]:
         """Store the rows, and yield now and then how many there are so far."""
-        remaining = iter(rows)
-        while chunk := list(islice(remaining, CHUNK)):
-            self._take_chunk(chunk)
-            self.rows += len(chunk)
-            yield self.rows
+        single: list[Row | Fault] = []
+        for item in items:
+            if isinstance(item, Block):
+                self._take_block(item)
+                self.rows += len(item.owners)
+                yield self.rows
+                continue
+            single.append(item)
+            if len(single) == CHUNK:
+                self._take_singly(single)
+                self._flush()
+                self.rows += CHUNK
+                single.clear()
+                yield self.rows
+        self._take_singly(single)
+        self.rows += len(single)
+        self._flush()
+        yield self.rows
 
-    def _take_chunk(self, chunk: list[Row | Fault]) -> None:
+    def _take_block(self, block: Block) -> None:
+        """Store a block column by column, if none of its rows needs a closer look."""
+        keys = list(zip(block.levels, block.features, block.values, block.reasons, strict=True))
+        choices = {key: self._known.get(key) or self._choose(key) for key in set(keys)}
+        instance = self.finder.find_plain(block.levels, block.owners)
+        if instance is None or any(isinstance(choice, list) for choice in choices.values()):
+            self._take_singly(list(block.rows()))
+            return
+        numbers = map(choices.__getitem__, keys)
+        if is_postgresql():
+            end = f"\t{NULL}\n"
+            self._lines += [
+                f"{line}\t{choice}\t{instance}\t{owner}{end}"
+                for line, choice, owner in zip(count(block.line), numbers, block.owners)
+            ]
+            if len(self._lines) >= CHUNK:
+                self._flush()
+        else:
+            columns = (count(block.line), numbers, repeat(instance), block.owners, repeat(None))
+            load("bulk_input", zip(*columns, strict=False))
+
+    def _take_singly(self, rows: list[Row | Fault]) -> None:
         faults: list[Fault] = []
         inputs: list[tuple[Any, ...]] = []
         known, read_owner = self._known, self.finder.read
-        for row in chunk:
+        for row in rows:
             if isinstance(row, Fault):
                 faults.append(row)
                 continue
@@ -80,10 +114,15 @@ class Staging:
                 inputs.append((line, choice, *found))
             elif found:
                 faults.append(Fault("unknown_owner", found, line))
+        load("bulk_input", [row for row in inputs if row[1]] if faults else inputs)
+        load_faults(faults)
+
+    def _flush(self) -> None:
+        """Store what has gathered."""
         load("bulk_choice", self._choices)
         self._choices.clear()
-        _load_inputs([row for row in inputs if row[1]] if faults else inputs)
-        load_faults(faults)
+        copy_lines("bulk_input", "".join(self._lines))
+        self._lines.clear()
 
     def _choose(self, key: tuple[str, str, str, str]) -> int | list[Refusal]:
         """Return the number of what such a row wants, or what is wrong with it."""
@@ -171,19 +210,3 @@ def _choice_row(
         json.dumps(expected.value, sort_keys=True) if expected else None,
         bool(expected and expected.locked),
     )
-
-
-def _load_inputs(rows: list[tuple[Any, ...]]) -> None:
-    if not is_postgresql():
-        load("bulk_input", rows)
-        return
-    lines = [
-        f"{line}\t{choice}\t{NULL if instance is None else instance}\t{_cell(owner)}"
-        f"\t{NULL if written is None else _cell(written)}\n"
-        for line, choice, instance, owner, written in rows
-    ]
-    copy_lines("bulk_input", "".join(lines))
-
-
-def _cell(text: str) -> str:
-    return text if text.isalnum() else escape_copy(text)

@@ -45,6 +45,7 @@ TABLES: dict[str, str] = {
     """,
     "bulk_fault": "line bigint NOT NULL, code text NOT NULL, message text NOT NULL",
 }
+WIDTHS = {"bulk_input": 5, "bulk_choice": 12, "bulk_fault": 3}  # columns of what is loaded
 FETCH_SIZE = 2000
 
 
@@ -98,7 +99,6 @@ def stream(table: str, columns: str, order: str) -> Iterator[tuple[Any, ...]]:
     By key instead of by cursor: a reader that writes between two rows disturbs nothing.
     """
     width = order.count(",") + 1
-    execute(f"CREATE INDEX IF NOT EXISTS {table}_order ON {table} ({order})")
     marks = ", ".join(["%s"] * width)
     last: list[Any] = []
     while True:
@@ -114,6 +114,8 @@ def stream(table: str, columns: str, order: str) -> Iterator[tuple[Any, ...]]:
             yield row[:-width]
         if len(rows) < FETCH_SIZE:
             return
+        if not last:  # who reads on needs an index
+            execute(f"CREATE INDEX IF NOT EXISTS {table}_order ON {table} ({order})")
         last = list(rows[-1][-width:])
 
 
@@ -129,17 +131,14 @@ def count(table: str) -> int:
     return int(fetch_one(f"SELECT count(*) FROM {table}")[0])
 
 
-def load(table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def load(table: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Add rows to a table: by COPY on PostgreSQL, by a prepared statement on SQLite."""
-    if not rows:
-        return
     if is_postgresql():
-        text = "".join(["\t".join(map(_copy_text, row)) + "\n" for row in rows])
-        copy_lines(table, text)
-    else:
-        marks = ", ".join("?" * len(rows[0]))
-        with temporary_writes():
-            connection.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+        copy_lines(table, "".join(["\t".join(map(_copy_text, row)) + "\n" for row in rows]))
+        return
+    marks = ", ".join("?" * WIDTHS[table])
+    with temporary_writes():
+        connection.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 
 def load_faults(faults: Iterable[Fault]) -> None:
@@ -149,6 +148,8 @@ def load_faults(faults: Iterable[Fault]) -> None:
 
 def copy_lines(table: str, text: str) -> None:
     """Add lines of PostgreSQL's COPY format to a table."""
+    if not text:
+        return
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         copy.write(text)
 
