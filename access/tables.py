@@ -42,10 +42,11 @@ def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], file: Te
 
 
 def render_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV with a header, safe to open in a spreadsheet."""
+    """Return rows as CSV, safe in a spreadsheet, under a header unless it is empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
+    if columns:
+        writer.writerow(columns)
     writer.writerows([guard_formula(cell) for cell in row] for row in rows)
     return buffer.getvalue().removesuffix("\n")
 

@@ -98,7 +98,7 @@ def throttled_until(
 ) -> datetime | None:
     """Return until when the pair is refused after too many wrong credentials; None if it is not."""
     now = timezone.now()
-    if last and tenth and last - tenth <= WINDOW and now < last + WINDOW:
+    if last and tenth and last - tenth < WINDOW and now < last + WINDOW:
         return last + WINDOW
     pair = (client_id, storable(plain_address(address), 45))
     recent = [

@@ -15,6 +15,7 @@ from django.core.exceptions import (
 )
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -118,6 +119,12 @@ def respond(error: Exception) -> JsonResponse:
 def is_api_path(path: str) -> bool:
     """Whether errors under this path are JSON."""
     return path.startswith(API_PREFIXES)
+
+
+@csrf_exempt
+def answer_unknown_path(request: HttpRequest) -> HttpResponse:
+    """Answer 404 in JSON, while debugging too."""
+    return not_found(request, Http404())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

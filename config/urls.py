@@ -1,9 +1,11 @@
+import re
+
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from config.errors import describe
+from config.errors import API_PREFIXES, answer_unknown_path, describe
 from config.health import find_obstacle
 from rpc.urls import make_urls
 
@@ -17,6 +19,8 @@ urlpatterns = [
     path("", include("security.urls")),
     path("", include("clients.urls")),
     *make_urls(describe, find_obstacle),
+    # Last. While debugging, Django would answer with a page of its own.
+    *(re_path(f"^{re.escape(prefix[1:])}", answer_unknown_path) for prefix in API_PREFIXES),
 ]
 
 handler400 = "config.errors.bad_request"

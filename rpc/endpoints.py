@@ -18,15 +18,18 @@ from rpc.gen import (
     feature_service_v2_pb2,
     feature_service_v2beta_pb2,
     health_v1_pb2,
+    settings_service_v2_pb2,
     system_service_v1_pb2,
 )
 from rpc.health import HealthServicer
 from rpc.servicers import (
     Context,
     answer_get,
+    answer_get_security,
     answer_reset,
     answer_set,
     answer_set_instance_feature,
+    answer_set_security,
 )
 from tenancy.levels import OWNED_LEVELS
 
@@ -76,6 +79,10 @@ def make_endpoints(find_obstacle: Callable[[], str]) -> dict[str, Any]:
     functions: dict[ServiceDescriptor, Mapping[str, Function]] = {
         _service(feature_service_v2_pb2, "FeatureService"): features,
         _service(feature_service_v2beta_pb2, "FeatureService"): features,
+        _service(settings_service_v2_pb2, "SettingsService"): {
+            "GetSecuritySettings": answer_get_security,
+            "SetSecuritySettings": answer_set_security,
+        },
         _service(system_service_v1_pb2, "SystemService"): {
             "SetInstanceFeature": answer_set_instance_feature
         },

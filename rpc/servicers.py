@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor
 
 from access.owners import find_permitted_instance, find_permitted_owner
 from access.permissions import Action
+from access.policy import require
 from features.definitions import definitions_at
 from features.kinds import camel_case
 from features.raw import describe_type
@@ -23,6 +24,9 @@ from features.serializers import (
 from features.services import FeatureValues, get_features, reset_features, set_features
 from rpc.calls import Call, current
 from rpc.codecs import Answer, Incoming
+from security.serializers import parse_settings, render_answer
+from security.services import get_security_settings, set_security_settings
+from security.views import READ, WRITE
 from tenancy.levels import Level
 from tenancy.models import Owner
 
@@ -71,7 +75,7 @@ def answer_set_instance_feature(request: Incoming, context: Context) -> Answer:
     call = current.get()
     caller = call.caller
     instance = find_permitted_instance(caller, _text(request.fields, "instance_id"))
-    feature_id = str(_field(request.fields, "feature_id", 0))
+    feature_id = str(_field(request.fields, "feature_id", "INSTANCE_FEATURE_UNSPECIFIED"))
     definition = parse_feature_id(feature_id, definitions_at(caller.revision))
     value = {name: raw for name, raw in request.fields.items() if name == "bool"}
     details = set_features(
@@ -81,6 +85,29 @@ def answer_set_instance_feature(request: Incoming, context: Context) -> Answer:
         origin=call.origin,
     )
     return Answer(context.method.output, {"details": render_details(details, with_creation=True)})
+
+
+def answer_get_security(request: Incoming, context: Context) -> Answer:
+    """Return the security settings of the instance, the defaults when nobody set any."""
+    caller = current.get().caller
+    require(caller.actor, READ, caller.instance)
+    settings, details = get_security_settings(caller.instance)
+    return Answer(context.method.output, render_answer(settings, details))
+
+
+def answer_set_security(request: Incoming, context: Context) -> Answer:
+    """Replace the security settings of the instance; what is absent becomes off or empty."""
+    call = current.get()
+    caller = call.caller
+    require(caller.actor, WRITE, caller.instance)
+    details = set_security_settings(
+        caller.instance,
+        parse_settings(request.fields),
+        actor=caller.actor,
+        origin=call.origin,
+        if_match=call.if_match,
+    )
+    return Answer(context.method.output, {"details": render_details(details)})
 
 
 def _owner(call: Call, action: Action, level: Level, request: Incoming) -> Owner:

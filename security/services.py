@@ -26,6 +26,9 @@ from tenancy.revision import memo, touch_revision
 
 EVENT = "security.set"
 
+Rule = Callable[[SecuritySettings], SecuritySettings]
+"""What the settings become, from what they are."""
+
 
 @dataclass(frozen=True)
 class SettingChange:
@@ -57,7 +60,7 @@ class SecurityPlan:
 
     @property
     def details(self) -> Details:
-        """The instance's details as they are now."""
+        """The instance's details: as they are or, once it is written, as they have become."""
         return Details(self.position, self.instance.resource_owner)
 
 
@@ -97,7 +100,13 @@ def set_security_settings(
 
     What already holds is recorded nowhere. PreconditionFailed when ``if_match`` does not hold.
     """
-    return _change(instance, lambda _: settings, actor=actor, origin=origin, if_match=if_match)
+
+    def replaced(_before: SecuritySettings) -> SecuritySettings:
+        return settings
+
+    return change_security_settings(
+        instance, replaced, actor=actor, origin=origin, if_match=if_match
+    ).details
 
 
 def patch_security_settings(
@@ -114,43 +123,42 @@ def patch_security_settings(
     """
     if not changes:
         raise NoChanges
-    return _change(
-        instance,
-        lambda before: replace(before, **changes),
-        actor=actor,
-        origin=origin,
-        if_match=if_match,
-    )
+
+    def patched(before: SecuritySettings) -> SecuritySettings:
+        return replace(before, **changes)
+
+    return change_security_settings(
+        instance, patched, actor=actor, origin=origin, if_match=if_match
+    ).details
 
 
-def plan_security(
-    instance: Instance, change: Callable[[SecuritySettings], SecuritySettings]
-) -> SecurityPlan:
+def plan_security(instance: Instance, change: Rule) -> SecurityPlan:
     """Return what a change would do, from the settings as they are now."""
     before = read_settings(instance)
     return SecurityPlan(instance, read_position(_stream_of(instance)), before, change(before))
 
 
-def _change(
+def change_security_settings(
     instance: Instance,
-    change: Callable[[SecuritySettings], SecuritySettings],
+    change: Rule,
     *,
     actor: Author,
     origin: Origin,
-    if_match: IfMatch | None,
-) -> Details:
-    """Plan and write behind the stream's lock: a change is rare, so writers simply queue."""
+    if_match: IfMatch | None = None,
+) -> SecurityPlan:
+    """Make of the settings what ``change`` returns, and return what that was.
+
+    It plans and writes behind the stream's lock: a change is rare, so writers simply queue.
+    """
     with transaction.atomic():
         lock_stream(_stream_of(instance))
         plan = plan_security(instance, change)
         if if_match:
             if_match.check(plan.position)
-        if not plan.changes:
-            return plan.details
-        return _apply(plan, actor=actor, origin=origin)
+        return _apply(plan, actor=actor, origin=origin) if plan.changes else plan
 
 
-def _apply(plan: SecurityPlan, *, actor: Author, origin: Origin) -> Details:
+def _apply(plan: SecurityPlan, *, actor: Author, origin: Origin) -> SecurityPlan:
     entries = [Entry(EVENT, change.name, change.before, change.after) for change in plan.changes]
     position = append(_stream_of(plan.instance), entries, actor=actor, origin=origin)
     InstanceSecurity.objects.update_or_create(
@@ -160,7 +168,7 @@ def _apply(plan: SecurityPlan, *, actor: Author, origin: Origin) -> Details:
     if plan.before.impersonation_enabled and not plan.after.impersonation_enabled:
         end_impersonations(unexpired(), plan.instance, actor=actor, origin=origin)
     touch_revision()
-    return Details(position, plan.instance.resource_owner)
+    return replace(plan, position=position)
 
 
 def _stream_of(instance: Instance) -> StreamKey:

@@ -19,6 +19,8 @@ ERROR_DETAIL = "type.googleapis.com/zitadel.v1.ErrorDetail"
 class RestCaller:
     """Calls the feature API with Django's test client, under one of its prefixes."""
 
+    keeps_order = True
+
     def __init__(self, client: Client, prefix: str = "/v2") -> None:
         self.client = client
         self.prefix = prefix

@@ -212,6 +212,13 @@ def test_path__unknown__is_json_and_never_redirected(api, path, verb):
         assert_error(response, 404, 5, "unknown path")
 
 
+@pytest.mark.parametrize("verb", ["GET", "POST", "PUT"])
+def test_path__unknown_while_debugging__is_json(api, settings, verb):
+    settings.DEBUG = True
+
+    assert_error(api(verb, "/v2/features/nope", {"actions": True}), 404, 5, "unknown path")
+
+
 @pytest.mark.parametrize("verb", ["POST", "PATCH", "OPTIONS", "TRACE", "FOO"])
 @pytest.mark.parametrize(
     "path",

@@ -368,3 +368,48 @@ def test_tenants_import__ten_times_the_rows__takes_hardly_more_statements(tmp_pa
 
     # SQLite takes only so many values a statement.
     assert used[1] <= used[0] + (0 if repeat else 30)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_tenants_list__rows__are_what_an_import_reads(tmp_path, form):
+    cast = make_cast()
+    create_organization(cast.instance, "=1+1", public_id="'-x")
+    grant_role(cast.bob, Role.IAM_OWNER, cast.instance, **BY)
+    out = StringIO()
+
+    call_command("tenants_list", "--format", form, stdout=out)
+    report = json.loads(run(write(tmp_path, out.getvalue()), "--json", "--dry-run"))
+
+    assert report["summary"] == {"changed": 0, "unchanged": 8, "errors": 0}
+
+
+def test_tenants_list__type__leaves_the_others_out():
+    make_cast()
+    out = StringIO()
+
+    call_command("tenants_list", "--type", "user", "--json", stdout=out)
+
+    users = json.loads(out.getvalue())
+    assert [user["id"] for user in users] == ["alice", "bob", "carol", "root"]
+    assert users[0] == {
+        "type": "user",
+        "id": "alice",
+        "parent": "organization:main/acme",
+        "username": "alice",
+        "roles": ["ORG_OWNER"],
+    }
+    assert users[3]["parent"] == "system"
+
+
+def test_tenants_list__more_users__take_no_more_statements():
+    cast = make_cast()
+    used = []
+    for count in (3, 30):
+        for number in range(count):
+            create_user(cast.acme, f"{count}-{number}")
+
+        with CaptureQueriesContext(connection) as queries:
+            call_command("tenants_list", "--format", "csv", stdout=StringIO())
+        used.append(len(queries))
+
+    assert used[0] == used[1]
