@@ -3,24 +3,16 @@
 import http.client
 import json
 import multiprocessing
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, suppress
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, connections
+from django.db import connections
 
 from access.permissions import Role
-from config.settings import BASE_DIR
 from events.services import PreconditionFailed, StreamKey, read_position
 from features.planning import INHERIT, Locked
 from features.services import (
@@ -37,6 +29,7 @@ from tenancy.references import find_by_reference
 from tenancy.services import create_user
 from tests.factories import BY, change_feature, make_cast, make_feature, make_holder, token_for
 from tests.replay import read_overrides, replay_events
+from tests.server import find_free_port, kill, serve
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -165,61 +158,6 @@ def test_definitions__changed_in_another_process__are_seen_at_the_next_read():
 
 def make_login_default_org_default():
     change_feature("login_default_org", default=True)
-
-
-def database_url():
-    """Return the address of the tests' database, for another program."""
-    name, options = connection.settings_dict["NAME"], connection.settings_dict["OPTIONS"]
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{name}"
-    return f"postgres://strata@/{name}?host={options['host']}"
-
-
-@contextmanager
-def serve(port):
-    """Run the server as ./run starts it, on the tests' database; kill what is left of it."""
-    options = ["--host", "127.0.0.1", "--port", str(port), "--interface", "wsgi", "--workers", "2"]
-    options += ["--blocking-threads", "16", "--no-ws", "--log-level", "warning"]
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("granian"), *options, "config.wsgi:application"],
-        cwd=BASE_DIR,
-        env=os.environ
-        | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        wait_until_ready(process, port)
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process):
-    """End the server and its workers at once, in the middle of whatever they do."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_until_ready(process, port):
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as client:
-            try:
-                client.request("GET", "/readyz")
-                if client.getresponse().status == 200:
-                    return
-            except OSError:
-                time.sleep(0.05)
-    pytest.fail("the server does not start")
-
-
-def find_free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def put_until_refused(port, token, number, answered):
