@@ -83,20 +83,23 @@ class StrataCommand(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the command; what goes wrong becomes a sentence and an exit code."""
         self.options = options
+        code: int | None = Exit.DONE
+        is_closed = False
         try:
             code = self._run_or_fail(options)
-            self.stdout.flush()
         except BrokenPipeError:
+            is_closed = True
+        if is_closed:
             # The reader has seen enough; Python would complain once more on its way out.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(Exit.DONE)
         if code:
             sys.exit(code)
 
     def _run_or_fail(self, options: Mapping[str, Any]) -> Exit | None:
         try:
             _refuse_broken_text(options)
-            return self.run(**options)
+            code = self.run(**options)
+            self.stdout.flush()
         except (Exception, KeyboardInterrupt) as error:
             failure = as_failure(error)
             if failure is None:
@@ -106,6 +109,7 @@ class StrataCommand(BaseCommand):
                 self.answer(report_document(dry_run=dry_run, faults=failure.faults))
                 self.stdout.flush()
             raise failure from error
+        return code
 
     @property
     def author(self) -> Author:
@@ -155,6 +159,8 @@ def as_failure(error: BaseException) -> Failed | None:
             return error
         case KeyboardInterrupt():
             return Failed("interrupted", Exit.INTERRUPTED)
+        case OSError() if not isinstance(error, BrokenPipeError):
+            return Failed(str(error))
         case Conflict():
             return Failed(f"{error}; nothing was written", Exit.CONFLICT)
         case ValidationError():

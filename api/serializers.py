@@ -8,9 +8,9 @@ from rest_framework import serializers
 
 from access.permissions import Role, named_permissions, names_of
 from access.services import DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
-from features.kinds import did_you_mean
 from features.raw import describe_type
 from tenancy.identifiers import PUBLIC_ID_MAX_LENGTH
+from tenancy.spelling import did_you_mean
 
 
 class TextField(serializers.CharField):

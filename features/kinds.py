@@ -26,9 +26,7 @@ from features.raw import (
     settle_number,
 )
 from features.schemas import HTTP_URI, InvalidSchema, make_validator
-from tenancy import spelling
-
-did_you_mean = spelling.did_you_mean
+from tenancy.spelling import did_you_mean
 
 Problem = tuple[str, str]  # a path below the value ("", ".baseUri" or "[0]") and what is wrong
 

@@ -8,11 +8,16 @@ from io import StringIO
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from access.commands import Exit
 from events.models import Event
+from events.services import Conflict
+from features.definitions import current_definitions
 from features.models import Feature
+from features.planning import Locked
 from features.services import explain, lock_feature, overrides_of, set_features
+from tenancy.levels import Level
 from tenancy.models import System
 from tenancy.revision import touch_revision
 from tests.factories import BY, make_cast, token_for
@@ -358,3 +363,57 @@ def test_features_list__every_format__says_the_same():
     formula = next(row for row in from_csv if row["key"] == "formula")
     assert formula["default"] == "'=1+1"
     assert formula["description"] == "'-a\nb"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
+        (OSError(28, "No space left"), Exit.FAILED, "[Errno 28] No space left"),
+        (Conflict("moved"), Exit.CONFLICT, "moved; nothing was written"),
+        (
+            OperationalError("no such table: x\nLINE 1"),
+            Exit.FAILED,
+            "the database did not do it: no",
+        ),
+    ],
+)
+def test_commands__trouble__is_a_sentence_and_an_exit_code(
+    cast, monkeypatch, error, code, sentence
+):
+    def fall(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr("features.management.commands.features_show.get_features", fall)
+
+    exit_code, message, printed = fail("features_show", "user:alice")
+
+    assert exit_code == code
+    assert message.startswith(sentence)
+    assert printed == ""
+
+
+def test_features_set__somebody_else_locks_it_meanwhile__is_a_conflict(cast, monkeypatch):
+    locked = Locked(current_definitions().get("actions"), Level.SYSTEM)
+
+    def refuse(*_arguments, **_options):
+        raise locked
+
+    monkeypatch.setattr("features.commands.carry_out", refuse)
+
+    code, message, _ = fail("features_set", "user:alice", "actions=on")
+
+    assert (code, message) == (
+        Exit.CONFLICT,
+        "actions is locked at system level; nothing was written",
+    )
+
+
+def test_features_set__bytes_that_are_no_text__are_refused(cast):
+    code, message, _ = fail("features_set", "user:alice", "actions=\udcff")
+
+    assert (code, message) == (Exit.USAGE, "'actions=\\udcff' is not UTF-8")
+
+
+def test_features_set__endless_actor__is_refused(cast):
+    assert fail("features_set", "user:alice", "actions=on", "--actor", "x" * 201)[0] == Exit.USAGE

@@ -29,6 +29,7 @@ def shell(tmp_path_factory):
         SECRET_KEY="of the tests " * 5 + os.urandom(8).hex(),
         HTTPS="off",
         STATIC_ROOT="",
+        TMPDIR=str(folder),
     )
     server = subprocess.Popen(
         [sys.executable, BASE_DIR / "run"],
@@ -41,7 +42,7 @@ def shell(tmp_path_factory):
     def run(*lines: str) -> list[str]:
         script = "\n".join(f"{line}\necho; echo '----'" for line in lines)
         result = subprocess.run(
-            ["bash", "-euc", script.replace(":8000", f":{port}")],
+            ["bash", "-euo", "pipefail", "-c", script.replace(":8000", f":{port}")],
             cwd=BASE_DIR,
             env=environment,
             capture_output=True,
@@ -109,6 +110,15 @@ def test_readme__operators__lines_answer(shell):
     assert shown.splitlines()[0].split() == ["FEATURE", "VALUE", "SOURCE"]
     assert told == "organization:demo/acme actions: inherits → on"
     assert "organization:demo/globex" in listed
+
+
+def test_commands__reader_closes_the_pipe__end_quietly(shell):
+    closed, said = shell(
+        './run manage features_list 2>"$TMPDIR/said" | true',
+        'cat "$TMPDIR/said"',
+    )
+
+    assert (closed, said) == ("", "")
 
 
 def test_readme__links__lead_somewhere():

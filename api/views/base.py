@@ -13,8 +13,8 @@ from api.idempotency import IdempotentMixin
 from api.pagination import Ordering, paginate
 from api.serializers import StrictSerializer, parse
 from events.services import PreconditionFailed
-from features.kinds import did_you_mean
 from features.serializers import hash_tag, names_tag, split_tags
+from tenancy.spelling import did_you_mean
 
 Filter = Callable[[QuerySet[Any], str], QuerySet[Any]]
 
