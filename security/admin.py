@@ -1,12 +1,15 @@
-"""What the security app adds to the admin's first page."""
+"""What the security app adds to the admin: a card of the first page, and a tab of instances."""
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from access.actors import Actor
 from access.models import Membership
 from access.permissions import IMPERSONATOR_ROLES
-from access.sites import Card, strata_site
+from access.sites import Card, Tab, strata_site
+from security import admin_views
+from tenancy.levels import Level
 
 
 def impersonation_card(actor: Actor) -> Card | None:
@@ -22,4 +25,11 @@ def impersonation_card(actor: Actor) -> Card | None:
     return Card(_("Impersonation"), url, "user", "", lines) if lines else None
 
 
-strata_site().cards.append(impersonation_card)
+_site = strata_site()
+_site.cards.append(impersonation_card)
+_site.add_page(
+    "owner/<str:level>/<int:key>/security/", admin_views.owner_security, "owner_security"
+)
+_site.tabs.append(
+    Tab("security", gettext_lazy("Security"), Level.INSTANCE, admin_views.is_shown)
+)

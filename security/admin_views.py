@@ -1,0 +1,136 @@
+"""The page of an instance's security settings, with the headers that they produce."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from access.actors import Actor
+from access.permissions import Action, Permission, Resource
+from access.policy import allows, covered, require
+from access.sites import actor_of, keep_typed, origin_of, take_kept
+from events.services import PreconditionFailed
+from access.pages import owner_context
+from features.services import IfMatch
+from security.headers import page_headers
+from security.origins import BadOrigin, parse_origin, parse_origins
+from security.services import get_security_settings, set_security_settings
+from security.settings import SecuritySettings
+from tenancy.levels import Level
+from tenancy.models import Instance, Owner
+
+READ = Permission(Resource.POLICY, Action.READ)
+WRITE = Permission(Resource.POLICY, Action.WRITE)
+
+
+@keep_typed
+def owner_security(request: HttpRequest, level: str, key: int) -> HttpResponse:
+    """Show an instance's settings; show what changed ones would do; save them."""
+    actor = actor_of(request)
+    if level != Level.INSTANCE.label:
+        raise Http404
+    readable = covered(actor, READ, {Level.INSTANCE: "pk"})
+    instance = Instance.objects.filter(readable, pk=key).first()
+    if instance is None:
+        raise Http404
+    if request.method == "POST":
+        require(actor, WRITE, instance)
+        return _save(request, actor, instance)
+    settings, details = get_security_settings(instance)
+    typed: Any = take_kept(request)
+    if typed is not None:
+        messages.warning(
+            request,
+            _("Your session had ended. What you typed is here, and not saved yet."),
+        )
+        settings = _read(typed)[0]
+    lines = typed["origins"] if typed else "\n".join(settings.allowed_origins)
+    return _show(request, actor, instance, settings, lines, details.position.sequence)
+
+
+def _read(posted: Any) -> tuple[SecuritySettings, list[tuple[str, str]]]:
+    """Return the settings of a posted form, and each origin that is none with its reason."""
+    lines = _lines(posted)
+    origins, problems = parse_origins(lines, "origins")
+    settings = SecuritySettings(
+        "iframe" in posted, origins, "impersonation" in posted
+    )
+    wrong = [(line, reason) for line in lines if (reason := _reason(line))]
+    if problems and not wrong:
+        wrong = [(path, reason) for path, reason in problems.items()]
+    return settings, wrong
+
+
+def _lines(posted: Any) -> list[str]:
+    return [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
+
+
+def _reason(line: str) -> str:
+    try:
+        parse_origin(line)
+    except BadOrigin as error:
+        return str(error)
+    return ""
+
+
+def _save(request: HttpRequest, actor: Actor, instance: Instance) -> HttpResponse:
+    settings, problems = _read(request.POST)
+    current, details = get_security_settings(instance)
+    sequence = request.POST.get("sequence", "")
+    is_stale = sequence != str(details.position.sequence)
+    lines = request.POST.get("origins", "")
+    if not problems and not is_stale and request.POST.get("do") == "save":
+        try:
+            set_security_settings(
+                instance,
+                settings,
+                actor=actor,
+                origin=origin_of(request, request.POST.get("reason", "").strip()[:1000]),
+                if_match=IfMatch(frozenset({details.position.sequence})),
+            )
+        except PreconditionFailed:
+            is_stale = True
+        else:
+            text = _("Saved.") if settings != current else _("Nothing was changed.")
+            messages.success(request, text)
+            return redirect(request.path)
+    return _show(
+        request,
+        actor,
+        instance,
+        settings,
+        lines,
+        details.position.sequence,
+        problems=problems,
+        stored=current if is_stale else None,
+        is_preview=not problems,
+    )
+
+
+def _show(
+    request: HttpRequest,
+    actor: Actor,
+    instance: Instance,
+    settings: SecuritySettings,
+    lines: str,
+    sequence: int,
+    **more: Any,
+) -> HttpResponse:
+    context = owner_context(request, actor, instance, "security") | {
+        "settings": settings,
+        "lines": lines,
+        "sequence": sequence,
+        "headers": page_headers(settings).items(),
+        "may_write": allows(actor, WRITE, instance),
+        "write_permission": str(WRITE),
+        **more,
+    }
+    return TemplateResponse(request, "admin/security/security.html", context)
+
+
+def is_shown(actor: Actor, owner: Owner) -> bool:
+    """Whether the actor sees the instance's security settings."""
+    return allows(actor, READ, owner)
