@@ -7,21 +7,28 @@ and everything else is read-only.
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from access import admin_views
 from access.actors import Actor
 from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
 from access.policy import NOTHING, allows, covered, may_see, visible
-from access.sites import actor_of
+from access.services import revoke_token
+from access.sites import actor_of, origin_of
+from access.templatetags.strata import level_badge, moment, yes
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
 
@@ -74,6 +81,31 @@ class PolicyAdmin(StockAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(self.scope(actor_of(request)))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by how folded columns begin, by exact ids, and by words in the few others.
+
+        One query for each column finds the keys, as each has an index; a query with all of them
+        would read the whole table.
+        """
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        keys: set[int] = set()
+        for name in self.get_search_fields(request):
+            condition = self._matches(name, text)
+            keys.update(queryset.filter(condition).values_list("pk", flat=True)[:ROWS_COUNTED])
+        return queryset.filter(pk__in=sorted(keys)[:ROWS_COUNTED]), False
+
+    @staticmethod
+    def _matches(name: str, text: str) -> Q:
+        if name.rpartition("__")[2].startswith("folded_"):
+            return Q(**{f"{name}__prefix": text.lower()})
+        if name.endswith(("_id", "domain", "prefix")):
+            return Q(**{f"{name}__iexact": text}) if name.endswith("domain") else Q(**{name: text})
+        return Q(**{f"{name}__icontains": text})
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -142,6 +174,29 @@ class OwnerAdmin(PolicyAdmin):
         address = reverse("admin:owner_features", args=[owner.level.label, owner.pk])
         return format_html('<a href="{}">{}</a>', address, owner)
 
+    @admin.display(description=_("active"), boolean=False, ordering="is_active")
+    def active(self, user: User) -> SafeString:
+        return yes(user.is_active)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, owner: Any) -> SafeString:
+        return moment(owner.created_at)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin_views.may_add(actor_of(request), self.level)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show our own page."""
+        return admin_views.add_tenant(request, self.level)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show our own page."""
+        return admin_views.tenant_page(request, self.get_object(request, object_id))
+
     def scope(self, actor: Actor) -> Q:
         return visible(actor, self.level)
 
@@ -153,13 +208,25 @@ class OwnerAdmin(PolicyAdmin):
 class SystemAdmin(OwnerAdmin):
     level = Level.SYSTEM
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show nothing: there is one system."""
+        raise Http404
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Lead to its features, all that there is to it."""
+        self.get_object(request, object_id)
+        return redirect("admin:owner_features", Level.SYSTEM.label, 1)
+
 
 @admin.register(Instance)
 class InstanceAdmin(OwnerAdmin):
     level = Level.INSTANCE
-    list_display = ("title", "public_id", "domain_names", "created_at")
-    search_fields = ("name", "public_id", "domains__domain")
-    fields = readonly_fields = ("name", "public_id", "domain_names", "created_at")
+    list_display = ("title", "public_id", "domain_names", "created")
+    search_fields = ("folded_name", "public_id", "domains__domain")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
         return super().get_queryset(request).prefetch_related("domains")
@@ -172,34 +239,62 @@ class InstanceAdmin(OwnerAdmin):
 @admin.register(Organization)
 class OrganizationAdmin(OwnerAdmin):
     level = Level.ORGANIZATION
-    list_display = ("title", "public_id", "instance", "created_at")
+    list_display = ("title", "public_id", "instance", "created")
     list_select_related = ("instance",)
-    search_fields = ("name", "public_id")
-    fields = readonly_fields = ("name", "public_id", "instance", "created_at")
+    search_fields = ("folded_name", "public_id")
 
 
 @admin.register(User)
 class UserAdmin(OwnerAdmin):
     level = Level.USER
-    list_display = ("title", "username", "email", "organization", "instance", "is_active")
+    list_display = ("title", "username", "email", "organization", "instance", "active")
     list_select_related = ("organization", "instance")
-    search_fields = ("username", "name", "email", "public_id")
-    fields = readonly_fields = (
-        *("username", "name", "email", "public_id", "organization", "instance"),
-        *("is_active", "is_staff", "is_superuser", "last_login", "created_at"),
-    )
+    # The first letters of folded columns, so that an index finds them among a million.
+    search_fields = ("folded_username", "folded_name", "folded_email", "public_id")
+    list_filter = ("is_active", "is_staff")
 
 
 @admin.register(Membership)
 class MembershipAdmin(PolicyAdmin):
     """Roles that people hold. Both the person and what the role is held on must be visible."""
 
-    list_display = ("user", "role", "owner", "created_at")
+    list_display = ("title", "role", "on", "created")
+    list_display_links = None
     list_select_related = ("user", "instance", "organization")
     list_filter = ("role",)
-    search_fields = ("user__username", "user__public_id")
-    fields = readonly_fields = ("user", "role", "instance", "organization", "created_at")
+    search_fields = ("user__folded_username", "user__folded_name", "user__public_id")
     ordering = ("-id",)
+
+    @admin.display(description=_("who"))
+    def title(self, membership: Membership) -> SafeString:
+        address = reverse("admin:access_membership_change", args=[membership.pk])
+        return format_html('<a href="{}">{}</a>', address, membership.user)
+
+    @admin.display(description=_("on"))
+    def on(self, membership: Membership) -> SafeString:
+        return level_badge(membership.owner.level, membership.owner)
+
+    @admin.display(description=_("since"), ordering="created_at")
+    def created(self, membership: Membership) -> SafeString:
+        return moment(membership.created_at)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        grants = actor_of(request).grants
+        return any(admin_views.GRANT in grant.permissions for grant in grants)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show our own page."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied(f"missing permission {admin_views.GRANT}")
+        return admin_views.grant(request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show our own page."""
+        return admin_views.membership_page(request, self.get_object(request, object_id))
 
     def scope(self, actor: Actor) -> Q:
         if visible(actor, Level.USER) == NOTHING:
@@ -218,6 +313,7 @@ class MembershipAdmin(PolicyAdmin):
         return may_see(actor, obj.user) and may_see(actor, obj.owner)
 
 
+END_TOKENS = Permission(Resource.TOKENS, Action.DELETE)
 READ_TOKENS = Permission(Resource.TOKENS, Action.READ)
 
 
@@ -225,9 +321,10 @@ READ_TOKENS = Permission(Resource.TOKENS, Action.READ)
 class AccessTokenAdmin(PolicyAdmin):
     """Bearer tokens, recognised by how they begin. Their digests are nobody's business."""
 
-    list_display = ("prefix", "holder", "description", "created_at", "expires_at", "last_used_at")
+    list_display = ("title", "holder", "description", "expires", "used")
+    list_display_links = None
     list_select_related = ("user", "client")
-    search_fields = ("prefix", "user__username", "client__client_id")
+    search_fields = ("prefix", "user__folded_username", "client__client_id")
     fields = readonly_fields = (
         *("prefix", "holder", "description", "permissions"),
         *("created_at", "expires_at", "last_used_at"),
@@ -241,6 +338,34 @@ class AccessTokenAdmin(PolicyAdmin):
 
     def shows(self, actor: Actor, obj: AccessToken) -> bool:
         return allows(actor, READ_TOKENS, self._instance_of(obj))
+
+    @admin.display(description=_("begins with"))
+    def title(self, token: AccessToken) -> SafeString:
+        address = reverse("admin:access_accesstoken_change", args=[token.pk])
+        return format_html('<a href="{}"><code>{}</code></a>', address, token)
+
+    @admin.display(description=_("expires"), ordering="expires_at")
+    def expires(self, token: AccessToken) -> SafeString:
+        return moment(token.expires_at)
+
+    @admin.display(description=_("last used"), ordering="last_used_at")
+    def used(self, token: AccessToken) -> SafeString:
+        return moment(token.last_used_at)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the token, and end it when that is asked for."""
+        token = self.get_object(request, object_id)
+        may_end = allows(actor_of(request), END_TOKENS, self._instance_of(token))
+        if request.method == "POST" and request.POST.get("do") == "end":
+            if not may_end:
+                raise PermissionDenied(f"missing permission {END_TOKENS}")
+            revoke_token(token, actor=actor_of(request), origin=origin_of(request))
+            messages.success(request, gettext("The token is dead."))
+            return redirect("admin:access_accesstoken_changelist")
+        context = {"may_end": may_end, "read_only_reason": gettext("Tokens never change.")}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("of"))
     def holder(self, token: AccessToken) -> str:

@@ -211,7 +211,11 @@ class StrataSite(AdminSite):
 
     def tabs_of(self, actor: Actor, owner: Owner) -> list[dict[str, Any]]:
         """Return the tabs of an owner's pages that the apps added, for who may see them."""
-        return [
+        details: list[dict[str, Any]] = []
+        if owner.level is not Level.SYSTEM:
+            url = reverse(f"admin:tenancy_{owner.level.label}_change", args=[owner.pk])
+            details = [{"name": "details", "label": _("Details"), "url": url}]
+        return details + [
             {
                 "name": tab.name,
                 "label": tab.label,

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
+from access.pages import page_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
 from access.sites import Card, Found, Notice, actor_of, origin_of
@@ -26,7 +27,6 @@ from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient, Refusal
 from events.services import StreamKey, read_position
 from features.admin_views.finding import find_instances
-from features.admin_views.owners import page_context
 from tenancy.levels import Level
 from tenancy.models import Instance
 
@@ -226,7 +226,7 @@ def _delete(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms)
     return redirect("admin:clients_apiclient_changelist") if done else redirect(request.path)
 
 
-VERBS: dict[str, Callable[[HttpRequest, Actor, ApiClient, Forms], Any]] = {
+VERBS: dict[str, Callable[[HttpRequest, Actor, ApiClient, Forms], HttpResponse | None]] = {
     "describe": _describe,
     "features": _set_features,
     "networks": _set_networks,
@@ -249,7 +249,7 @@ def _carry_out(
         if form is None:
             messages.error(request, " ".join(error.messages))
         else:
-            form.add_error(None, error.messages)  # type: ignore[arg-type]
+            form.add_error(None, error.messages)
         return None
     messages.success(request, _("Saved."))
     return redirect(request.path)
@@ -259,7 +259,7 @@ def _try(form: forms.Form, act: Callable[[], Any]) -> Any:
     try:
         return act()
     except ValidationError as error:
-        form.add_error(None, error.messages)  # type: ignore[arg-type]
+        form.add_error(None, error.messages)
         return None
 
 

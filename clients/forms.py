@@ -1,10 +1,9 @@
 """What people type about API clients, checked for its form; the services check the rest."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients.catalogue import CLIENT_FEATURES
@@ -81,7 +80,7 @@ class ExpiryForm(forms.Form):
         day = self.cleaned_data["expires_on"]
         if day is None:
             return None
-        return timezone.make_aware(datetime.combine(day, datetime.max.time()), timezone.utc)
+        return datetime.combine(day, time.max.replace(microsecond=0), tzinfo=UTC)
 
 
 class ClientForm(DescriptionForm, ExpiryForm, FeaturesForm):

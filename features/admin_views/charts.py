@@ -13,9 +13,9 @@ from django.db.models import Count
 from django.utils import timezone
 
 from access.actors import Actor
+from access.pages import OWNERS
 from access.policy import visible, visible_events
 from events.models import Event
-from features.admin_views.owners import OWNERS
 from features.models import OVERRIDES, Feature
 from tenancy.levels import OWNED_LEVELS, Level
 

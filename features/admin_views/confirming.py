@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from features.admin_views.owners import count_below
+from access.pages import count_below
 from tenancy.levels import Level
 from tenancy.models import Owner
 

@@ -8,18 +8,18 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from access.policy import may_see
-from access.sites import actor_of
-from events.models import Event
-from events.services import StreamKey
-from features.admin_views.finding import find_features, find_people
-from features.admin_views.owners import (
-    find_feature_or_404,
+from access.pages import (
     find_owner_or_404,
     owner_context,
     page_context,
     page_of,
 )
+from access.policy import may_see
+from access.sites import actor_of
+from events.models import Event
+from events.services import StreamKey
+from features.admin_views.definition import find_feature_or_404
+from features.admin_views.finding import find_features, find_people
 from features.explaining import explanation_sentence
 from features.services import explain as explain_feature
 from tenancy.references import BadReference, find_by_reference

@@ -11,10 +11,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
+from access.pages import page_context, page_of
 from access.policy import visible, visible_events
 from access.sites import Found, actor_of, strata_site
 from events.models import Event
-from features.admin_views.owners import page_context, page_of
 from features.models import Feature
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User

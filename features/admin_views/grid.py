@@ -17,6 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from access.actors import Actor
+from access.pages import (
+    find_owner_or_404,
+    owner_context,
+)
 from access.permissions import Action, Permission
 from access.policy import require
 from access.sites import actor_of, keep_typed, origin_of, take_kept
@@ -24,10 +28,6 @@ from events.models import Event
 from events.services import PreconditionFailed, StreamKey
 from features.admin_views.confirming import Question, question_about
 from features.admin_views.history import tell_success
-from features.admin_views.owners import (
-    find_owner_or_404,
-    owner_context,
-)
 from features.definitions import Definition, definitions_at
 from features.forms import INHERITED, Entry, GridForm, read_grid, state_of
 from features.kinds import Boolean, Choice, ChoiceSet, Integer, Number, Object, String

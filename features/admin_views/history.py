@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from access.pages import find_owner_or_404, owner_context, page_context
 from access.policy import visible_events
 from access.sites import actor_of
 from events.models import Event, Surface
 from events.services import StreamKey
-from features.admin_views.owners import find_owner_or_404, owner_context, page_context
 from tenancy.levels import OWNED_LEVELS
 
 ROWS_A_PAGE = 50

@@ -8,9 +8,9 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
+from access.pages import OWNERS, page_context, page_of
 from access.policy import visible
 from access.sites import actor_of
-from features.admin_views.owners import OWNERS, page_context, page_of
 from features.models import OVERRIDES, Feature
 from tenancy.levels import OWNED_LEVELS, Level
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
+from access.pages import page_context, page_of
 from access.policy import visible, visible_events
 from access.sites import Card, Notice, actor_of, strata_site
 from events.models import Event
-from features.admin_views.owners import page_context, page_of
 from features.definitions import current_definitions
 from features.models import OVERRIDES, Feature, Stage
 from tenancy.levels import OWNED_LEVELS, Level

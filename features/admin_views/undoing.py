@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from access.actors import Actor
+from access.pages import may_write, page_context
 from access.policy import visible_events
 from access.sites import actor_of, origin_of
 from events.models import Event
 from events.services import Conflict, StreamMoved
 from features.admin_views.history import FEATURE_KINDS, tell_success
-from features.admin_views.owners import may_write, page_context
 from features.undo import UndoPlan, apply_undo, plan_undo
 
 SHOWN = 200

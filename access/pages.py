@@ -1,4 +1,7 @@
-"""Finding what an address of the admin means: 404 for what the policy does not show."""
+"""What the pages of the admin share: the owner of an address, and what stands around a page.
+
+An owner that the policy does not show does not exist: 404.
+"""
 
 from typing import Any
 
@@ -9,7 +12,6 @@ from access.actors import Actor
 from access.permissions import Action, Permission
 from access.policy import allows, may_see, visible
 from access.sites import strata_site
-from features.models import Feature
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
 
@@ -33,14 +35,6 @@ def find_owner_or_404(actor: Actor, label: str, key: int) -> Owner:
     if owner is None:
         raise Http404
     return owner
-
-
-def find_feature_or_404(key: int) -> Feature:
-    """Return the definition of an address; everybody sees them all."""
-    feature = Feature.objects.filter(pk=key).first()
-    if feature is None:
-        raise Http404
-    return feature
 
 
 def page_of(owner: Owner, name: str = "features") -> str:
