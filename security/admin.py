@@ -30,6 +30,4 @@ _site.cards.append(impersonation_card)
 _site.add_page(
     "owner/<str:level>/<int:key>/security/", admin_views.owner_security, "owner_security"
 )
-_site.tabs.append(
-    Tab("security", gettext_lazy("Security"), Level.INSTANCE, admin_views.is_shown)
-)
+_site.tabs.append(Tab("security", gettext_lazy("Security"), Level.INSTANCE, admin_views.is_shown))

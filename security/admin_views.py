@@ -9,11 +9,11 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
+from access.pages import owner_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
 from access.sites import actor_of, keep_typed, origin_of, take_kept
 from events.services import PreconditionFailed
-from access.pages import owner_context
 from features.services import IfMatch
 from security.headers import page_headers
 from security.origins import BadOrigin, parse_origin, parse_origins
@@ -55,9 +55,7 @@ def _read(posted: Any) -> tuple[SecuritySettings, list[tuple[str, str]]]:
     """Return the settings of a posted form, and each origin that is none with its reason."""
     lines = _lines(posted)
     origins, problems = parse_origins(lines, "origins")
-    settings = SecuritySettings(
-        "iframe" in posted, origins, "impersonation" in posted
-    )
+    settings = SecuritySettings("iframe" in posted, origins, "impersonation" in posted)
     wrong = [(line, reason) for line in lines if (reason := _reason(line))]
     if problems and not wrong:
         wrong = [(path, reason) for path, reason in problems.items()]

@@ -298,7 +298,8 @@ def test_api_client__features_networks_end_and_state__are_written(cast, client):
     row = ApiClient.objects.get(pk=row.pk)
     assert row.feature_names == ["direct_read_access"]
     assert row.networks == ["10.0.0.0/8", "fd00::/8"]
-    assert row.expires_at and row.expires_at.isoformat() == "2030-05-01T23:59:59+00:00"
+    assert row.expires_at
+    assert row.expires_at.isoformat() == "2030-05-01T23:59:59+00:00"
     assert row.disabled
 
 
