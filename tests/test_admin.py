@@ -222,7 +222,7 @@ def test_admin_page__posted_to_as_the_stock_admin_would__changes_nothing(cast, c
         reverse(f"{name}_change", args=[row.pk]),
         {"public_id": "changed", "is_superuser": "on", "_save": "Save"},
     )
-    client.post(reverse(f"{name}_add"), {"name": "new", "_save": "Save"})
+    client.post(reverse(f"{name}_add"), {"pk": "77", "_save": "Save"})
 
     assert list(model._default_manager.order_by("pk").values()) == before
 
