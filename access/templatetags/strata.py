@@ -149,28 +149,26 @@ def stream_badge(stream: Stream) -> SafeString:
 
 @register.simple_tag
 def said(event: Event) -> SafeString:
-    """Return what an event says that is about no feature: its kind, and what is other than before.
+    """Return what an event says that is about no feature: what is other than before.
 
     Several things at once, such as those of a new client, stand there each by its name.
     """
     before, after = event.before, event.after
-    parts: list[tuple[str, SafeString]] = []
-    if isinstance(after, dict):
+    if isinstance(after, dict) or isinstance(before, dict):
         old = before if isinstance(before, dict) else {}
+        new = after if isinstance(after, dict) else {}
         parts = [
             (name, value(now))
-            for name, now in after.items()
-            if now != old.get(name) and now not in (None, [], "")
+            for name, now in (new or old).items()
+            if (not new or now != old.get(name)) and now not in (None, [], "")
         ]
     elif before is None or after is None:
         parts = [("", value(before if after is None else after))]
     else:
         parts = [("", format_html("{} → {}", value(before), value(after)))]
-    return format_html(
-        '<p class="said"><span class="faint">{}</span>{}</p>',
-        event.type,
-        format_html_join("", "<span>{} {}</span>", parts),
-    )
+    if before is None and after is None:
+        parts = []
+    return format_html('<p class="said">{}</p>', format_html_join("", "<span>{} {}</span>", parts))
 
 
 @register.simple_tag
