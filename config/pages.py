@@ -66,9 +66,15 @@ def protect(
 def limit_cookies(
     request: HttpRequest, response: HttpResponseBase, settings: SecuritySettings
 ) -> None:
-    """Let cookies go into the frames of foreign pages only where the settings allow frames."""
+    """Let cookies go into the frames of foreign pages only where the settings allow frames.
+
+    One that is set in a frame is kept for frames of that page's site alone: browsers that refuse
+    every other cookie of a frame take it, so that people can sign in there.
+    """
     limit = same_site(settings, over_https=request.is_secure())
+    is_framed = request.headers.get("Sec-Fetch-Dest") == "iframe"
     for cookie in response.cookies.values():
-        cookie["samesite"] = limit
+        # The standard library has no name yet for the attribute Partitioned.
+        cookie["samesite"] = "None; Partitioned" if limit == "None" and is_framed else limit
         if limit == "None":
             cookie["secure"] = True

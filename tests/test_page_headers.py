@@ -112,7 +112,7 @@ def test_page__settings_known__costs_one_query_for_the_revision(client, cast):
 
 def test_error_page__view_that_fails__is_protected_and_framed_as_allowed(cast, monkeypatch):
     set_security_settings(cast.instance, EMBEDDED, **BY)
-    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", _fail)
+    monkeypatch.setattr("access.sites.StrataSite.each_context", _fail)
 
     response = Client(raise_request_exception=False).get("/admin/login/")
 
@@ -175,3 +175,15 @@ def test_cookies__signing_in__go_where_the_settings_allow(
     assert all(cookie["httponly"] for cookie in cookies.values())
     if same_site_value == "None":
         assert all(cookie["secure"] for cookie in cookies.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "attributes"),
+    [(EMBEDDED, "SameSite=None; Partitioned; Secure"), (SecuritySettings(), "SameSite=Lax")],
+)
+def test_cookies__set_in_a_frame__are_kept_for_that_site_alone(client, cast, settings, attributes):
+    set_security_settings(cast.instance, settings, **BY)
+
+    response = client.get("/admin/login/", secure=True, headers={"sec-fetch-dest": "iframe"})
+
+    assert attributes in response.cookies["csrftoken"].OutputString()
