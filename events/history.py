@@ -65,6 +65,11 @@ def read_page(query: Query, *, before: int | None = None, size: int = PAGE_SIZE)
     return Page(found[:size], found[size - 1].pk if len(found) > size else None)
 
 
+def read_runs(size: int = PAGE_SIZE) -> list[Run]:
+    """Return the newest bulk runs."""
+    return list(Run.objects.order_by("-started_at", "-id")[:size])
+
+
 def find_event(number: str) -> Event:
     """Return the event of that number. LookupError for none."""
     event = None
@@ -75,15 +80,20 @@ def find_event(number: str) -> Event:
     return event
 
 
+def read_run_id(text: str) -> UUID:
+    """Return the id of a run. UnknownRun for a text that is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise UnknownRun(f'"{text}" is no id of a run') from None
+
+
 def find_run(text: str) -> Run:
-    """Return the run of that id. UnknownRun for none.
+    """Return the bulk run of that id. UnknownRun for none.
 
     A change of one owner has a run of its own, too, and no row: its events are all there is.
     """
-    try:
-        number = UUID(text)
-    except ValueError:
-        raise UnknownRun(f'"{text}" is no id of a run') from None
+    number = read_run_id(text)
     run = Run.objects.filter(pk=number).first()
     if run is None:
         raise UnknownRun(f"there is no bulk run {number}")

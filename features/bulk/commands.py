@@ -23,6 +23,7 @@ class PlanCommand(StrataCommand):
     writes = True
     reports = True
     in_batches = False  # whether the command offers them
+    continues = False  # whether it always leaves out what can't be done
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what bulk commands share."""
@@ -31,9 +32,10 @@ class PlanCommand(StrataCommand):
             "--json-lines", action="store_true", help="answer as JSON, an object on each line"
         )
         parser.add_argument("--csv", action="store_true", help="answer with the changes as CSV")
-        parser.add_argument(
-            "--continue-on-error", action="store_true", help="leave out what is wrong"
-        )
+        if not self.continues:
+            parser.add_argument(
+                "--continue-on-error", action="store_true", help="leave out what is wrong"
+            )
         if self.in_batches:
             parser.add_argument(
                 "--batch-size",
@@ -48,6 +50,11 @@ class PlanCommand(StrataCommand):
     def progress(self) -> Progress:
         """Where people see how far it has come."""
         return Progress(self.stderr, is_quiet=self.options["quiet"])
+
+    @property
+    def leaves_out_faults(self) -> bool:
+        """Whether the rest is done where something is wrong."""
+        return self.continues or bool(self.options["continue_on_error"])
 
     def carry_out(self, plan: BulkPlan, run: Run) -> Exit:
         """Show the plan, or apply it where this is no dry run; return the exit code."""
@@ -75,7 +82,7 @@ class PlanCommand(StrataCommand):
                 run,
                 actor=author_of(run),
                 origin=self.origin,
-                despite_faults=self.options["continue_on_error"],
+                despite_faults=self.leaves_out_faults,
                 tell=self.say,
             )
 
@@ -87,7 +94,7 @@ class PlanCommand(StrataCommand):
             run,
             actor=author_of(run),
             origin=replace(self.origin, reason=run.reason),
-            despite_faults=self.options["continue_on_error"] or run.errors > 0,
+            despite_faults=self.leaves_out_faults or run.errors > 0,
             tell=self.say,
         )
         try:
@@ -114,7 +121,7 @@ class PlanCommand(StrataCommand):
             return
         plan.compute()
         summary = plan.summarize()
-        if summary.errors and not self.options["continue_on_error"]:
+        if summary.errors and not self.leaves_out_faults:
             return  # it will be refused anyway
         if summary.changes_system:
             self.confirm("This changes the system level, for everybody below.", "system")
@@ -139,7 +146,7 @@ class PlanCommand(StrataCommand):
         self.say(f"{summary.changed:,} changed, {summary.unchanged:,} unchanged{errors}.")
         if run is None:
             self.say("A dry run: nothing was written.")
-            allowed = self.options["continue_on_error"] or not summary.errors
+            allowed = self.leaves_out_faults or not summary.errors
             return Exit.DONE if allowed else Exit.FAILED
         if written:
             self.say(f"Run {written.pk}: features_undo --run {written.pk} takes it back.")

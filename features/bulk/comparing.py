@@ -17,6 +17,13 @@ _PARENT_KEYS = {
     Level.ORGANIZATION: "t.organization_id",
 }
 
+# Whether the state after differs from the state before.
+_DIFFERS = """(
+    CASE action WHEN 'inherit' THEN set_now IS NOT NULL
+    WHEN 'set' THEN same_value = 0 OR locked_before <> locked_after
+    WHEN 'nothing' THEN false
+    ELSE set_now IS NOT NULL AND locked_before <> locked_after END)"""
+
 
 def compute_level(
     level: Level,
@@ -126,20 +133,12 @@ def _compared(level: Level, locks: dict[Level, str], batch: str) -> str:
     """
 
 
-# Whether the state after differs from the state before.
-_DIFFERS = """(
-    CASE action WHEN 'inherit' THEN set_now IS NOT NULL
-    WHEN 'set' THEN same_value = 0 OR locked_before <> locked_after
-    WHEN 'nothing' THEN false
-    ELSE set_now IS NOT NULL AND locked_before <> locked_after END)"""
-
-
 def _judged(compared: str, locks: dict[Level, str]) -> str:
     """Return the query that adds the code of why a compared row is refused, or NULL."""
     locked = " OR ".join(f"l{above.value} IS NOT NULL" for above in locks) or "false"
     return f"""
         SELECT compared.*, CASE
-            WHEN has_moved = 1 THEN 'moved'
+            WHEN has_moved = 1 AND {_DIFFERS} THEN 'moved'
             WHEN action IN ('lock', 'unlock') AND set_now IS NULL THEN 'not_set'
             WHEN (action = 'set' AND same_value = 0 OR locked_after AND NOT locked_before)
                 AND ({locked}) THEN 'locked'
@@ -157,7 +156,7 @@ def _add_faults(judged: str, locks: dict[Level, str]) -> None:
         SELECT line, refusal, subject || CASE refusal
             WHEN 'locked' THEN ' is locked at ' || {lock_name} || ' level'
             WHEN 'not_set' THEN ' is not set here: set a value, then lock it'
-            ELSE ' has moved on since' END
+            ELSE ' has been changed since: it stays as it is' END
         FROM ({judged}) AS judged WHERE refusal IS NOT NULL
         """
     )

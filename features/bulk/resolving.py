@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from access.reports import Fault
-from features.bulk.staging import Staging
+from features.bulk.staging import EXACT, Staging
 from features.bulk.wanted import OwnerKey
 from features.bulk.workspace import (
     analyze,
@@ -111,15 +111,20 @@ def _try_other_meanings(staging: Staging) -> None:
     execute(
         """
         CREATE TEMPORARY TABLE bulk_unresolved AS
-        SELECT i.line, i.choice, c.level, coalesce(i.written, i.owner) AS written, i.instance_id
+        SELECT i.line, i.choice, c.level, i.owner, coalesce(i.written, i.owner) AS written
         FROM bulk_input i JOIN bulk_choice c ON c.id = i.choice
         LEFT JOIN bulk_target t ON t.line = i.line WHERE t.line IS NULL
         """
     )
     execute("DELETE FROM bulk_input")
     hints = HINTS
-    for rows in in_chunks(stream("bulk_unresolved", "line, choice, level, written", "line")):
-        meanings = {row: list(staging.finder.meanings(Level(row[2]).label, row[3])) for row in rows}
+    for rows in in_chunks(stream("bulk_unresolved", "line, choice, level, owner, written", "line")):
+        meanings = {
+            row: list(staging.finder.meanings(Level(row[2]).label, row[4]))
+            if row[4] != EXACT
+            else []
+            for row in rows
+        }
         known = {
             level: _existing(
                 level, [key for row in rows if row[2] == level for key in meanings[row]]
@@ -128,14 +133,14 @@ def _try_other_meanings(staging: Staging) -> None:
         }
         found, faults = [], []
         for row in rows:
-            line, choice, level, written = row
+            line, choice, level, owner, written = row
             key = next((key for key in meanings[row] if key in known[level]), None)
             if key:
                 found.append((line, choice, *key, None))
                 continue
             hint = _nearest_owner(Level(level), meanings[row]) if hints > 0 else ""
             hints -= 1
-            message = f'there is no {Level(level).label} "{written}"{hint}'
+            message = f'there is no {Level(level).label} "{written or owner}"{hint}'
             faults.append(Fault("unknown_owner", message, line))
         load("bulk_input", found)
         load_faults(faults)

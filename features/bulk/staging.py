@@ -28,6 +28,7 @@ CHUNK = 10_000  # rows between two statements
 REMEMBERED = 50_000  # different choices kept in memory; forgotten ones are only stored again
 
 NULL = r"\N"  # as COPY writes it
+EXACT = ""  # what is written for an owner that can't be meant otherwise
 
 Refusal = tuple[str, str]  # a code and a message
 
@@ -109,7 +110,7 @@ class Staging:
             if isinstance(choice, list):
                 faults += [Fault(code, message, line) for code, message in choice]
                 choice = 0
-            found = (*owner, None) if isinstance(owner, OwnerKey) else read_owner(level, owner)
+            found = (*owner, EXACT) if isinstance(owner, OwnerKey) else read_owner(level, owner)
             if not isinstance(found, str):
                 inputs.append((line, choice, *found))
             elif found:
