@@ -232,10 +232,14 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Feature settings at four levels, each inheriting from the one above.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
+    "PREPROCESSING_HOOKS": ["api.schema.document.without_views"],
+    "POSTPROCESSING_HOOKS": ["api.schema.document.add_paths"],
+    "SORT_OPERATIONS": False,
     "SERVE_INCLUDE_SCHEMA": False,
     # The sidecar: no page of ours loads anything from elsewhere.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none", "filter": True},
 }
 
 # Languages and time

@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("features.urls")),
     path("api/v1/", include("api.urls")),
+    path("api/", include("api.documentation_urls")),
     path("", include("security.urls")),
     path("", include("clients.urls")),
     *make_urls(describe, find_obstacle),
