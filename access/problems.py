@@ -30,7 +30,8 @@ class Code(IntEnum):
 class Problem:
     """What an exception says to the outside. ``id`` is the reference's error id, where it has one.
 
-    ``violations`` are pairs of a field, spelt as in the request, and what is wrong with it.
+    ``violations`` are pairs of a field, spelt as in the request, and what is wrong with it;
+    ``headers`` tell a client how to go on.
     """
 
     code: Code
@@ -38,6 +39,7 @@ class Problem:
     message: str
     id: str = ""
     violations: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def full_message(self) -> str:

@@ -66,7 +66,12 @@ def describe(error: Exception) -> Problem:
     """Return what an exception says to the outside; nothing internal is ever in it."""
     problem = _describe(error)
     violations = tuple((_encodable(at), _encodable(what)) for at, what in problem.violations)
-    return replace(problem, message=_encodable(problem.message), violations=violations)
+    return replace(
+        problem,
+        message=_encodable(problem.message),
+        violations=violations,
+        headers=tuple(_headers(error)),
+    )
 
 
 def _describe(error: Exception) -> Problem:
@@ -107,7 +112,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     problem = describe(error)
     if isinstance(error, PermissionDenied):
         note_denied(context["request"].user, error, context["request"]._request)
-    return Response(render(problem), status=problem.status, headers=dict(_headers(error)))
+    return Response(render(problem), status=problem.status, headers=dict(problem.headers))
 
 
 def respond(error: Exception) -> JsonResponse:

@@ -7,9 +7,8 @@ from django.http import HttpRequest, HttpResponseBase
 
 from access.callers import UnknownHost, host_of, revision_of
 from config.errors import PlainHttp, is_api_path, respond
+from rpc.urls import METHOD_PREFIXES
 from tenancy.hosts import is_accepted_host
-
-HEALTH_PREFIX = "/grpc.health.v1.Health/"  # load balancers ask over plain HTTP
 
 
 class RefuseUnknownHosts:
@@ -45,8 +44,15 @@ class RefusePlainHttp:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        is_refused = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-        is_probe = request.path.startswith(HEALTH_PREFIX)
-        if is_refused and not is_probe and is_api_path(request.path):
-            return respond(PlainHttp("this API is served over HTTPS only"))
+        if is_api_path(request.path) and not request.path.startswith(METHOD_PREFIXES):
+            try:
+                require_https(request)
+            except PlainHttp as error:
+                return respond(error)
         return self.get_response(request)
+
+
+def require_https(request: HttpRequest) -> None:
+    """Raise PlainHttp for a request without TLS where the settings ask for it."""
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        raise PlainHttp("this API is served over HTTPS only")

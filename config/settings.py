@@ -29,8 +29,8 @@ CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 
 SECURE_SSL_REDIRECT = environment.boolean("HTTPS_REDIRECT", default=HTTPS)
-# Load balancers ask over plain HTTP, as they do at /healthz.
-SECURE_REDIRECT_EXEMPT = [r"^grpc\.health\.v1\.Health/"]
+# Refused by the call itself, but for load balancers, who ask over plain HTTP as at /healthz.
+SECURE_REDIRECT_EXEMPT = [r"^(zitadel|grpc)\."]
 SECURE_HSTS_SECONDS = environment.integer(
     "HSTS_SECONDS", default=31_536_000 if HTTPS else 0, minimum=0, maximum=63_072_000
 )

@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 
 from config.errors import API_PREFIXES, answer_unknown_path, describe
 from config.health import find_obstacle
+from config.hosts import require_https
 from rpc.urls import make_urls
 
 urlpatterns = [
@@ -19,7 +20,7 @@ urlpatterns = [
     path("api/", include("api.documentation_urls")),
     path("", include("security.urls")),
     path("", include("clients.urls")),
-    *make_urls(describe, find_obstacle),
+    *make_urls(describe, find_obstacle, require_https),
     # Last. While debugging, Django would answer with a page of its own.
     *(re_path(f"^{re.escape(prefix[1:])}", answer_unknown_path) for prefix in API_PREFIXES),
 ]

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from access.problems import Problem
+from rpc.calls import current
 from rpc.codecs import Answer, Incoming
 from rpc.errors import as_connect_error
 from rpc.gen import (
@@ -36,7 +37,40 @@ from tenancy.levels import OWNED_LEVELS
 Function = Callable[[Incoming, Context], Answer]
 Describe = Callable[[Exception], Problem]
 
+HEALTH = "grpc.health.v1.Health"
 UNKNOWN_METHOD = "/unknown"  # where calls of methods that do not exist are answered
+UNKNOWN: MethodInfo[Any, Any] = MethodInfo(
+    name="",
+    service_name="",
+    input=health_v1_pb2.HealthCheckRequest,
+    output=health_v1_pb2.HealthCheckResponse,
+    idempotency_level=IdempotencyLevel.UNKNOWN,
+    stream_type=StreamType.UNARY,
+)
+
+
+class SignInFirst:
+    """Finds the caller before the message is read: who is nobody sends no message."""
+
+    def __init__(self, describe: Describe) -> None:
+        self.describe = describe
+
+    def on_start_sync(self, context: Context) -> None:
+        """Raise what keeps the call from being made."""
+        call = current.get()
+        if context.method is UNKNOWN:
+            call.body.close()
+            raise ConnectError(Code.UNIMPLEMENTED, "unknown method")
+        if context.method.service_name == HEALTH:
+            return
+        try:
+            _ = call.caller
+        except Exception as error:
+            call.body.close()
+            raise as_refusal(error, self.describe, context) from None
+
+    def on_end_sync(self, token: None, context: Context, error: Exception | None) -> None:
+        """Nothing is left to do."""
 
 
 class DescribeErrors:
@@ -53,10 +87,19 @@ class DescribeErrors:
             raise ConnectError(Code.DEADLINE_EXCEEDED, "the deadline passed before the call began")
         try:
             return call_next(request, context)
-        except ConnectError:
-            raise
         except Exception as error:
-            raise as_connect_error(self.describe(error)) from None
+            raise as_refusal(error, self.describe, context) from None
+
+
+def as_refusal(error: Exception, describe: Describe, context: Context) -> ConnectError:
+    """Return the error as the transports write it, with the headers that REST would set."""
+    if isinstance(error, ConnectError):
+        return error
+    current.get().note(error)
+    problem = describe(error)
+    for name, value in problem.headers:
+        context.response_headers[name] = value
+    return as_connect_error(problem)
 
 
 def feature_functions() -> dict[str, Function]:
@@ -90,7 +133,9 @@ def make_endpoints(find_obstacle: Callable[[], str]) -> dict[str, Any]:
     health = _service(health_v1_pb2, "Health")
     names = {service.full_name for service in (*functions, health)}
     functions[health] = {"Check": HealthServicer(names, find_obstacle).check}
-    endpoints = {UNKNOWN_METHOD: _endpoint(health.methods_by_name["Check"], _refuse)}
+    endpoints: dict[str, Any] = {
+        UNKNOWN_METHOD: EndpointSync.unary(method=UNKNOWN, function=functions[health]["Check"])
+    }
     for service, methods in functions.items():
         for name, function in methods.items():
             path = f"/{service.full_name}/{name}"
@@ -108,10 +153,6 @@ def _endpoint(method: MethodDescriptor, function: Function) -> Any:
         stream_type=StreamType.UNARY,
     )
     return EndpointSync.unary(method=info, function=function)
-
-
-def _refuse(_request: Incoming, _context: Context) -> Answer:
-    raise ConnectError(Code.UNIMPLEMENTED, "unknown method")
 
 
 def _service(module: Any, name: str) -> ServiceDescriptor:

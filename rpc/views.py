@@ -5,16 +5,22 @@ lies between it and Django: the body of a request, the trailers of an answer.
 """
 
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 from connectrpc.server import ConnectWSGIApplication
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from rpc.calls import Call, current
+from rpc.calls import Call, CappedInput, Guard, current
 from rpc.codecs import BinaryCodec, JsonCodec
-from rpc.endpoints import UNKNOWN_METHOD, Describe, DescribeErrors, make_endpoints
+from rpc.endpoints import (
+    UNKNOWN_METHOD,
+    Describe,
+    DescribeErrors,
+    SignInFirst,
+    make_endpoints,
+)
 from rpc.errors import DESCRIPTORS
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes
@@ -37,38 +43,24 @@ class Application(ConnectWSGIApplication):
         return path in self._endpoints
 
 
-class CappedInput:
-    """The request's body up to MAX_BODY bytes and one more, so that nobody can send without end."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream = stream
-        self.remaining = MAX_BODY + 1
-
-    def read(self, size: int = -1) -> bytes:
-        """Read on, to the end of what counts."""
-        wanted = self.remaining if size < 0 else min(size, self.remaining)
-        data = self.stream.read(wanted) if wanted else b""
-        self.remaining -= len(data)
-        return data
-
-
 def make_view(
-    describe: Describe, find_obstacle: Callable[[], str]
+    describe: Describe, find_obstacle: Callable[[], str], guard: Guard
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Return the view of all methods. ``describe`` is the table of errors."""
+    """Return the view of all methods."""
     application = Application(
         endpoints=make_endpoints(find_obstacle),
-        interceptors=[DescribeErrors(describe)],
+        interceptors=[SignInFirst(describe), DescribeErrors(describe)],
         codecs=[BinaryCodec(), JsonCodec()],
         read_max_bytes=MAX_MESSAGE,
     )
 
     @csrf_exempt
     def call_method(request: HttpRequest) -> HttpResponse:
-        environ = make_environ(request, application)
+        body = CappedInput(request.META["wsgi.input"], MAX_BODY + 1)
+        environ = make_environ(request, application) | {"wsgi.input": body}
         if is_native_grpc(request) and SEND_TRAILERS not in environ:
             return HttpResponse(WRONG_PORT, status=415, content_type="text/plain")
-        token = current.set(Call(request))
+        token = current.set(Call(request, body, guard))
         try:
             return respond(application, environ)
         finally:
@@ -78,13 +70,13 @@ def make_view(
 
 
 def make_environ(request: HttpRequest, application: Application) -> dict[str, Any]:
-    """Return what the application reads of a request. Its body is the server's own stream.
+    """Return what the application reads of a request, but for its body.
 
-    Django reads a body without Content-Length as empty, but gRPC never has one, nor do chunks.
+    That is the server's own stream: Django would read a gRPC request as empty, for it never has a
+    Content-Length.
     """
     path = request.path_info if application.has_method(request.path_info) else UNKNOWN_METHOD
     environ = request.META | {"SCRIPT_NAME": "", "PATH_INFO": path}
-    environ["wsgi.input"] = CappedInput(environ["wsgi.input"])
     if send_trailers := environ.get("gunicorn.http2.send_trailers"):
         environ[SEND_TRAILERS] = send_trailers
     return environ

@@ -3,14 +3,19 @@
 import base64
 import functools
 import json
+import os
+import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
+import pytest
 from connectrpc.code import Code as ConnectCode
 from django.test import Client
 from google.protobuf.descriptor import MethodDescriptor
@@ -324,3 +329,23 @@ class NodeProcess:
     def close(self) -> None:
         """End the process."""
         self.process.communicate(timeout=10)
+
+
+def install_clients() -> str:
+    """Install the npm clients outside of the repository, once for each version of the lock file."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        sentence = "the clients of Node and of browsers need it: apt-get install nodejs npm"
+        if os.environ.get("CI"):
+            pytest.fail(sentence, pytrace=False)
+        pytest.skip(sentence)
+    source = Path(__file__).parent / "node"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    digest = sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
+    folder = cache / "strata-tests" / f"node-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "caller.mjs"):
+        shutil.copy(source / name, folder)
+    if not (folder / "installed").exists():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True)
+        (folder / "installed").touch()
+    return str(folder)

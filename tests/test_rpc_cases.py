@@ -1,12 +1,7 @@
 """The feature API through every binary way in: the same table of cases as through REST."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
 
 import grpc
 import pytest
@@ -27,7 +22,7 @@ from tests.feature_api import (
 )
 from tests.listener import Listener
 from tests.rest import read_answer, send
-from tests.rpc_callers import NodeProcess, RpcCaller, connect, grpc_web, native
+from tests.rpc_callers import NodeProcess, RpcCaller, connect, grpc_web, install_clients, native
 
 pytestmark = pytest.mark.django_db
 
@@ -75,26 +70,6 @@ def node(_listener) -> Iterator[NodeProcess]:
     process = NodeProcess(install_clients(), f"http://127.0.0.1:{_listener.port}", str(DESCRIPTORS))
     yield process
     process.close()
-
-
-def install_clients() -> str:
-    """Install the npm clients outside of the repository, once for each version of the lock file."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        sentence = "the clients of Node and of browsers need it: apt-get install nodejs npm"
-        if os.environ.get("CI"):
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
-    source = Path(__file__).parent / "node"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    digest = sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = cache / "strata-tests" / f"node-{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "caller.mjs"):
-        shutil.copy(source / name, folder)
-    if not (folder / "installed").exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True)
-        (folder / "installed").touch()
-    return str(folder)
 
 
 @contextmanager
