@@ -45,7 +45,7 @@ class Command(StrataCommand):
             changes = [
                 {
                     "level": plan.instance.level.label,
-                    "owner": plan.instance.public_id,
+                    "owner": plan.instance.reference,
                     "setting": change.name,
                     "before": change.before,
                     "after": change.after,
