@@ -25,7 +25,8 @@ LINES = [
 
 def run_curl(client, words, issued):
     """Do what a curl would do."""
-    verb, data, headers, address = "", [], {}, ""
+    verb, data, address = "", [], ""
+    headers = {"host": "localhost"}
     for word in words:
         match word:
             case "-X":
