@@ -168,6 +168,12 @@ def visible(actor: Actor, level: Level, prefix: str = "") -> Q:
     return covered(actor, Permission.on_features(level, Action.READ), paths)
 
 
+def writable(actor: Actor, level: Level, prefix: str = "") -> Q:
+    """Return the filter of a level's owners whose features the actor may set."""
+    paths = {key: f"{prefix}{path}" for key, path in OWNER_PATHS[level].items()}
+    return covered(actor, Permission.on_features(level, Action.WRITE), paths)
+
+
 def visible_events(actor: Actor) -> Q:
     """Return the filter of the events that the actor sees: of owners that they see, and more.
 

@@ -14,6 +14,7 @@ from access.admin import PolicyAdmin
 from access.policy import EVERYTHING
 from access.sites import StrataSite, strata_site
 from features.admin_views import (
+    bulk,
     explain,
     finding,
     grid,
@@ -76,6 +77,7 @@ def add_pages(site: StrataSite) -> None:
     site.add_page("history/run/<uuid:run>/undo/", undoing.undo_run, "undo_run")
     site.add_page("history/<int:key>/undo/", undoing.undo_event, "undo_event")
     site.add_page("overrides/", overriding.overrides, "overrides")
+    site.add_page("overrides/change/", bulk.bulk_overrides, "bulk_overrides")
     site.searches |= {
         _("Features"): finding.search_features,
         _("Instances"): finding.search_instances,

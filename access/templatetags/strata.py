@@ -148,6 +148,15 @@ def stream_badge(stream: Stream) -> SafeString:
 
 
 @register.simple_tag
+def override(shown: Any) -> SafeString:
+    """Return an override's value with its lock; None inherits."""
+    locked = format_html(' <span class="badge locked">{}</span>', _("locked"))
+    return format_html(
+        "{}{}", value(shown.value if shown else None), locked if shown and shown.locked else ""
+    )
+
+
+@register.simple_tag
 def said(event: Event) -> SafeString:
     """Return what an event says that is about no feature: what is other than before.
 

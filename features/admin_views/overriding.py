@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from access.actors import Actor
 from access.pages import OWNERS, page_context, page_of
-from access.policy import visible
+from access.policy import NOTHING, visible, writable
 from access.sites import actor_of
 from features.models import OVERRIDES, Feature
 from tenancy.levels import OWNED_LEVELS, Level
@@ -26,7 +26,7 @@ OWNED_BY = {
 def overrides(request: HttpRequest) -> HttpResponse:
     """Show the overrides of one level that the actor sees, the newest first."""
     actor = actor_of(request)
-    levels = [level for level in OWNED_LEVELS if OWNERS[level].filter(visible(actor, level))[:1]]
+    levels = seen_levels(actor)
     level = chosen_level(request.GET.get("level", ""), levels)
     rows = filtered(request.GET, actor, level)
     before = request.GET.get("before", "")
@@ -47,9 +47,23 @@ def overrides(request: HttpRequest) -> HttpResponse:
         owner_text=request.GET.get("owner", ""),
         value=request.GET.get("value", ""),
         locked=request.GET.get("locked", ""),
-        query=request.GET.urlencode(),
+        query=_query(request, level),
+        may_write=writable(actor, level) != NOTHING,
     )
     return TemplateResponse(request, "admin/features/overrides.html", context)
+
+
+def _query(request: HttpRequest, level: Level) -> str:
+    """Return the filters of the page, for an action on all that they let through."""
+    query = request.GET.copy()
+    query.pop("before", None)
+    query["level"] = level.label
+    return query.urlencode()
+
+
+def seen_levels(actor: Actor) -> list[Level]:
+    """Return the levels of which the actor sees any owner."""
+    return [level for level in OWNED_LEVELS if OWNERS[level].filter(visible(actor, level))[:1]]
 
 
 def chosen_level(label: str, levels: list[Level]) -> Level:
