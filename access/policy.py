@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from access.actors import Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
-from tenancy.levels import Level
+from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Instance, Organization, Owner, User
 
 NOTHING = Q(pk__in=[])
@@ -180,16 +180,25 @@ def visible_events(actor: Actor) -> Q:
     A stream names its owner by text, so these texts are looked up: an owner that is gone is seen
     only by who sees all of its instance.
     """
-    return _any_of(_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items())
+    seen = [_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items()]
+    if _is_operator(actor):
+        seen.append(Q(stream__kind=Level.INSTANCE.label))
+    return _any_of(seen)
+
+
+def changeable_events(actor: Actor) -> Q:
+    """Return the filter of the features' events that the actor may take back."""
+    return _any_of(
+        _events_of(level.label, Permission.on_features(level, Action.WRITE), actor)
+        for level in OWNED_LEVELS
+    )
 
 
 def _events_of(kind: str, permission: Permission, actor: Actor) -> Q:
-    """Return the filter of the events of one kind of stream that the actor sees."""
+    """Return the filter of one kind's events where the actor holds the permission."""
     grants = [grant for grant in actor.grants if permission in grant.permissions]
     of_kind = Q(stream__kind=kind)
     if any(grant.level is Level.SYSTEM for grant in grants):
-        return of_kind
-    if kind == Level.INSTANCE.label and _is_operator(actor):
         return of_kind
     instances = [grant.key for grant in grants if grant.level is Level.INSTANCE]
     condition = NOTHING

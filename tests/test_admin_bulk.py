@@ -57,7 +57,8 @@ def test_bulk__set_confirmed__writes_all_as_one_run_that_can_be_undone(cast, cli
         ("an incident", "admin")
     }
     undo = reverse("admin:undo_run", args=[run.pk])
-    client.post(undo, {"seen": client.get(undo).context["seen"]})
+    seen = client.get(undo).context["preview"].signature
+    client.post(undo, {"seen": seen, "confirm": "yes"})
     assert own(cast.acme) == own(cast.globex) == {"actions": True, "user_schema": True}
 
 

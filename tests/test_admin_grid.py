@@ -455,9 +455,9 @@ def test_undo__of_a_run__restores_what_was_there(cast, client):
     form = form_of(client, cast.bob) | {field("actions"): "on", field("user_schema"): "on"}
     client.post(grid_of(cast.bob), form)
     address = reverse("admin:undo_run", args=[Event.objects.latest("pk").run])
-    seen = client.get(address).context["seen"]
+    seen = client.get(address).context["preview"].signature
 
-    client.post(address, {"seen": seen, "reason": "a mistake"})
+    client.post(address, {"seen": seen, "confirm": "yes", "reason": "a mistake"})
 
     assert own(cast.bob) == {"actions": False}
     assert Event.objects.latest("pk").reason == "a mistake"
@@ -470,11 +470,13 @@ def test_undo__value_has_moved_on__asks_before_it_overwrites(cast, client):
     address = reverse("admin:undo_event", args=[event.pk])
     preview = client.get(address)
 
-    client.post(address, {"seen": preview.context["seen"]})
+    seen = preview.context["preview"].signature
+    asked = client.post(address, {"seen": seen, "confirm": "yes", "overwrite": "yes"})
     refused = own(cast.bob)
-    client.post(address, {"seen": preview.context["seen"], "overwrite": "yes"})
+    seen = asked.context["preview"].signature
+    client.post(address, {"seen": seen, "confirm": "yes", "overwrite": "yes"})
 
-    assert preview.context["moved"]
+    assert "This has changed since" in preview.content.decode()
     assert refused == {"actions": False}
     assert own(cast.bob) == {}
 
@@ -484,7 +486,8 @@ def test_undo__of_a_lock__takes_the_lock_away(cast, client):
     lock_feature(cast.acme, "actions", **BY)
     address = reverse("admin:undo_event", args=[Event.objects.latest("pk").pk])
 
-    client.post(address, {"seen": client.get(address).context["seen"]})
+    seen = client.get(address).context["preview"].signature
+    client.post(address, {"seen": seen, "confirm": "yes"})
 
     [stored] = overrides_of(cast.acme).values()
     assert (stored.value, stored.locked) == (True, False)
@@ -619,3 +622,15 @@ def test_feature_page__owner_of_an_organization__counts_their_own_only(cast, cli
     assert counts == {"organization": 0, "user": 0}
     assert list(context["events"]) == []
     assert context["changes"] == 0
+
+
+def test_undo__by_a_viewer__is_refused(cast, client):
+    set_features(cast.acme, {"actions": True}, **BY)
+    event = Event.objects.latest("pk")
+    grant_role(cast.bob, Role.ORG_OWNER_VIEWER, cast.acme, **BY)
+    User.objects.filter(pk=cast.bob.pk).update(is_staff=True)
+    client.force_login(cast.bob)
+
+    response = client.get(reverse("admin:undo_event", args=[event.pk]), follow=True)
+
+    assert "Your roles do not let you" in response.content.decode()

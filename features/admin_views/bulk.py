@@ -1,9 +1,5 @@
 """Changing many overrides at once: what was marked, a preview, one confirmation."""
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -18,31 +14,23 @@ from access.actors import Actor
 from access.pages import page_context
 from access.policy import writable
 from access.sites import actor_of, origin_of
-from events.services import Conflict
-from features.admin_views.confirming import MANY, Question
 from features.admin_views.history import tell_success
 from features.admin_views.overriding import OWNED_BY, chosen_level, filtered, seen_levels
-from features.bulk.apply import Faulty, apply_at_once, new_run
-from features.bulk.plan import BulkPlan, Summary, plan_rows
-from features.bulk.wanted import Action, Interpret, OwnerKey, PlannedChange, Row, Wanted
+from features.admin_views.previews import (
+    LARGEST,
+    carry_out,
+    look_at,
+    preview_context,
+    reason_of,
+)
+from features.bulk.apply import new_run
+from features.bulk.plan import plan_rows
+from features.bulk.wanted import Action, Interpret, OwnerKey, Row, Wanted
 from features.definitions import Definition
 from features.kinds import InvalidValue
 from tenancy.levels import Level
 
-LARGEST = 10_000  # rows that a page changes at once; the command takes any number
-SHOWN = 50
 ACTIONS = {action.value: action for action in Action if action is not Action.NOTHING}
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a bulk action would do, in numbers, in its first rows and as one text."""
-
-    summary: Summary
-    changes: list[PlannedChange]
-    faults: list[str]
-    signature: str
-    turns_off: bool
 
 
 def bulk_overrides(request: HttpRequest) -> HttpResponse:
@@ -60,37 +48,17 @@ def bulk_overrides(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("More than 10,000 at once are for the command features_bulk."))
         return redirect(back)
     text = request.POST.get("value", "")
-    run = new_run("bulk", actor=actor, origin=origin_of(request, _reason(request)))
+    run = new_run("bulk", actor=actor, origin=origin_of(request, reason_of(request)))
     with plan_rows(rows, _reader_of(action, text)) as plan:
-        plan.compute()
-        preview = _look_at(plan)
-        question = _question(level, preview)
-        is_same = request.POST.get("seen") == preview.signature
-        if question.is_answered(request) and is_same and not preview.faults:
-            try:
-                origin = origin_of(request, _reason(request), run.pk)
-                summary = apply_at_once(plan, run, actor=actor, origin=origin)
-            except (Conflict, Faulty):
-                messages.error(request, _("Something changed meanwhile. Look again, then confirm."))
-            else:
-                done = ngettext(
-                    "%(count)d change made.", "%(count)d changes made.", summary.changed
-                )
-                tell_success(request, done % {"count": count}, run.pk)
-                return redirect(back)
-    context = page_context(
-        request,
-        _("Change many overrides"),
-        preview=preview,
-        question=question,
-        was_wrong="seen" in request.POST and not question.is_answered(request),
-        was_stale="seen" in request.POST and not is_same,
-        hidden=_again(request),
-        more=preview.summary.changed - len(preview.changes),
-        reason=_reason(request),
-        back=back,
-    )
-    return TemplateResponse(request, "admin/features/bulk.html", context)
+        preview = look_at(plan)
+        if summary := carry_out(request, plan, preview, run):
+            count = summary.changed
+            done = ngettext("%(count)d change made.", "%(count)d changes made.", count)
+            tell_success(request, done % {"count": count}, run.pk)
+            return redirect(back)
+    context = page_context(request, _("Change many overrides"), back=back)
+    context |= preview_context(request, preview)
+    return TemplateResponse(request, "admin/features/preview.html", context)
 
 
 def _marked(request: HttpRequest, actor: Actor, level: Level, query: Any) -> list[Row]:
@@ -123,41 +91,3 @@ def _reader_of(action: Action, text: str) -> Interpret:
         return Wanted(action, definition.kind.parse_text(text))
 
     return read
-
-
-def _look_at(plan: BulkPlan) -> Preview:
-    """Read the whole plan once: its first rows to show, all of it for the signature."""
-    digest = hashlib.sha256()
-    changes: list[PlannedChange] = []
-    turns_off = False
-    for change in plan.changes():
-        digest.update(repr(change).encode())
-        turns_off = turns_off or bool(change.after and change.after.value is False)
-        if len(changes) < SHOWN:
-            changes.append(change)
-    faults = [fault.message for fault in _first(plan.faults())]
-    return Preview(plan.summarize(), changes, faults, digest.hexdigest()[:32], turns_off)
-
-
-def _first(faults: Iterable[Any]) -> Iterator[Any]:
-    return islice(faults, SHOWN)
-
-
-def _question(level: Level, preview: Preview) -> Question:
-    is_wide = level is Level.SYSTEM or preview.summary.owners > MANY
-    word = level.label if is_wide else "yes"
-    return Question(word, is_wide, preview.turns_off, preview.summary.owners)
-
-
-def _again(request: HttpRequest) -> list[tuple[str, str]]:
-    left_out = {"csrfmiddlewaretoken", "confirm", "seen", "reason"}
-    return [
-        (name, text)
-        for name, texts in request.POST.lists()
-        if name not in left_out
-        for text in texts
-    ]
-
-
-def _reason(request: HttpRequest) -> str:
-    return str(request.POST.get("reason", "")).strip()[:1000]
