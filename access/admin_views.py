@@ -1,5 +1,6 @@
 """The pages that make and change tenants and roles, each through its service."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,7 @@ def add_tenant(request: HttpRequest, level: Level) -> HttpResponse:
             try:
                 owner = kind.create(parent, **fields, actor=actor, origin=origin_of(request))
             except ValidationError as error:
-                _add_errors(form, error)
+                add_errors(form, error)
             else:
                 messages.success(request, _("%(name)s is made.") % {"name": owner})
                 return redirect(page_of(owner))
@@ -167,7 +168,7 @@ def grant(request: HttpRequest) -> HttpResponse:
                 try:
                     grant_role(user, role, owner, actor=actor, origin=origin_of(request))  # type: ignore[arg-type]
                 except ValidationError as error:
-                    _add_errors(form, error)
+                    add_errors(form, error)
                 else:
                     text = _("%(user)s holds %(role)s now.") % {"user": user, "role": role.value}
                     messages.success(request, text)
@@ -266,7 +267,7 @@ def _change(request: HttpRequest, actor: Actor, owner: Owner, form: django_forms
         if domains is not None and isinstance(owner, Instance):
             tenants.set_domains(owner, domains, **by)  # type: ignore[arg-type]
     except ValidationError as error:
-        _add_errors(form, error)
+        add_errors(form, error)
         return False
     return True
 
@@ -303,11 +304,12 @@ def _check_password(form: django_forms.Form, fields: dict[str, Any]) -> None:
             form.add_error("password", error)
 
 
-def _add_errors(form: django_forms.Form, error: ValidationError) -> None:
+def add_errors(form: django_forms.Form, error: ValidationError) -> None:
     """Put what a service refused beside the field it is about, or above all of them."""
     if not hasattr(error, "error_dict"):
         form.add_error(None, error)
         return
-    for field, texts in error.message_dict.items():
+    for path, texts in error.message_dict.items():
+        field = re.split(r"[.\[]", path)[0]
         for text in texts:
             form.add_error(field if field in form.fields else None, text)

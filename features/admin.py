@@ -7,14 +7,17 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from access.actors import Actor
 from access.admin import PolicyAdmin
-from access.policy import EVERYTHING
-from access.sites import StrataSite, strata_site
+from access.policy import EVERYTHING, allows
+from access.sites import StrataSite, actor_of, strata_site
 from features.admin_views import (
     bulk,
+    definition,
     explain,
     finding,
     grid,
@@ -24,34 +27,49 @@ from features.admin_views import (
     resetting,
     undoing,
 )
-from features.admin_views.definition import feature_page
 from features.models import Feature
+from tenancy.models import System
 
 
 @admin.register(Feature)
 class FeatureAdmin(PolicyAdmin):
     """Definitions. They belong to nobody, so everybody who is signed in sees them."""
 
-    list_display = ("title", "key", "kind", "stage", "enabled", "builtin")
+    list_display = ("title", "kind", "stage", "state")
     list_filter = ("stage", "kind", "enabled", "builtin")
     search_fields = ("key", "name", "description")
-    fields = readonly_fields = (
-        *("key", "name", "description", "kind", "options", "default", "levels", "stage"),
-        *("enabled", "builtin", "expires_on", "archived_at", "created_at"),
-    )
 
     list_display_links = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return allows(actor_of(request), definition.WRITE_DEFINITIONS, System())
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show our own page."""
+        return definition.define(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show the feature's own page."""
-        return feature_page(request, self.get_object(request, object_id))
+        return definition.feature_page(request, self.get_object(request, object_id))
 
     @admin.display(description=_("name"), ordering="name")
     def title(self, feature: Feature) -> str:
         address = reverse("admin:features_feature_change", args=[feature.pk])
-        return format_html('<a href="{}">{}</a>', address, feature.name)
+        return format_html(
+            '<a href="{}">{}</a> <code class="faint">{}</code>', address, feature.name, feature.key
+        )
+
+    @admin.display(description=_("state"))
+    def state(self, feature: Feature) -> SafeString:
+        if feature.archived_at:
+            return format_html('<span class="badge disabled">{}</span>', gettext("archived"))
+        if not feature.enabled:
+            return format_html('<span class="badge disabled">{}</span>', gettext("disabled"))
+        return format_html('<span class="value on">{}</span>', gettext("enabled"))
 
     def scope(self, actor: Actor) -> Q:
         return EVERYTHING
@@ -77,6 +95,9 @@ def add_pages(site: StrataSite) -> None:
     site.add_page("history/run/<uuid:run>/undo/", undoing.undo_run, "undo_run")
     site.add_page("history/<int:key>/undo/", undoing.undo_event, "undo_event")
     site.add_page("overrides/", overriding.overrides, "overrides")
+    feature = "features/feature/<int:key>/"
+    site.add_page(f"{feature}edit/", definition.edit, "feature_edit")
+    site.add_page(f"{feature}switch/", definition.switch, "feature_switch")
     site.add_page("overrides/change/", bulk.bulk_overrides, "bulk_overrides")
     site.searches |= {
         _("Features"): finding.search_features,

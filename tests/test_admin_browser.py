@@ -50,7 +50,7 @@ def test_task__see_a_users_value_and_source(visitor):
     visitor.click("bob")
 
     counts = visitor.row("Actions").locator(".counts").inner_text()
-    assert re.search(r"On\s+Instance Main", counts)
+    assert re.search(r"On\s+Instance\s+Main", counts)
     assert visitor.clicks <= 3
     visitor.picture("grid")
 
@@ -398,3 +398,15 @@ def test_owner_of_an_organization__sees_only_theirs(cast, live_server, context):
     assert "Globex" not in visitor.says()
     visitor.picture("owner-of-an-organization")
     assert visitor.complaints == []
+
+
+def test_task__disable_a_feature_everywhere(visitor):
+    visitor.click("Features")
+    visitor.click("Actions")
+    visitor.click("Disable everywhere…")
+    visitor.picture("disable")
+    visitor.page.keyboard.type("system\n")
+    visitor.page.wait_for_selector(".message.success")
+
+    assert not Feature.objects.get(key="actions").enabled
+    assert visitor.clicks <= 3
