@@ -162,12 +162,13 @@ def _attempt(
     with bulk_transaction():
         plan.compute(*batch)
         summary = plan.summarize()
-        if summary.errors and not despite_faults:
-            raise Faulty(summary)
-        if summary.changed:
-            _write_changes(summary, actor, origin)
-        note(summary)
-        return summary
+        if despite_faults or not summary.errors:
+            if summary.changed:
+                _write_changes(summary, actor, origin)
+            note(summary)
+            return summary
+    # Raised outside, so that the table of the faults is not taken back.
+    raise Faulty(summary)
 
 
 def _write_changes(summary: Summary, actor: Author, origin: Origin) -> None:

@@ -63,6 +63,7 @@ class PlanCommand(StrataCommand):
             if self.options["dry_run"]:
                 plan.compute()
                 summary = plan.summarize()
+                self.note_plan(plan, summary)
                 report.add_changes(plan.changes())
                 return self._finish(report, plan, summary, None)
             self._confirm(plan)
@@ -74,6 +75,9 @@ class PlanCommand(StrataCommand):
                 return self._refuse(report, plan, error.summary)
             report.add_changes(plan.changes())
             return self._finish(report, plan, summary, run)
+
+    def note_plan(self, plan: BulkPlan, summary: Summary) -> None:
+        """Hear of the plan of a dry run."""
 
     def _apply(self, plan: BulkPlan, run: Run) -> Summary:
         with self.progress.working("Writing"):
@@ -134,7 +138,7 @@ class PlanCommand(StrataCommand):
         report.finish(None, Summary(0, 0, summary.errors, 0), plan.faults())
         self._tell_faults(plan)
         self.say(f"{summary.errors:,} errors; nothing was written.")
-        return Exit.FAILED
+        return Exit.CONFLICT if plan.has_stale() else Exit.FAILED
 
     def _finish(
         self, report: ChangeReport, plan: BulkPlan, summary: Summary, run: Run | None

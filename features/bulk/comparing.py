@@ -10,7 +10,7 @@ from features.definitions import Definitions
 from features.models import OVERRIDES
 from tenancy.levels import OWNED_LEVELS, Level
 
-COMPUTED_FAULTS = "'locked', 'not_set', 'moved'"
+COMPUTED_FAULTS = "'locked', 'not_set', 'moved', 'stale'"
 _PARENT_KEYS = {
     Level.SYSTEM: "1",
     Level.INSTANCE: "t.instance_id",
@@ -35,7 +35,7 @@ def compute_level(
     locks = _locking_levels(level, staging)
     judged = _judged(_compared(level, locks, batch_condition(after, until)), locks)
     if locks or staging.has_conditions:
-        _add_faults(judged, locks)
+        _add_faults(level, judged, locks)
     _add_changes(level, judged, has_one_feature=len(staging.features[level]) == 1)
 
 
@@ -126,7 +126,7 @@ def _compared(level: Level, locks: dict[Level, str], batch: str) -> str:
                 ELSE coalesce(c.locked, b.locked, false) END AS locked_after,
             CASE WHEN c.has_expectation AND (coalesce({canonical}, '') <> coalesce({expects}, '')
                 OR coalesce(b.locked, false) <> c.expects_locked) THEN 1 ELSE 0 END AS has_moved,
-            coalesce(s.sequence, 0) AS expected{"".join(columns)}
+            coalesce(s.sequence, 0) AS expected, c.sequence AS planned{"".join(columns)}
         FROM bulk_target t JOIN bulk_choice c ON c.id = t.choice
         {" ".join(joins)}
         WHERE t.level = {level.value} AND {batch}
@@ -138,6 +138,7 @@ def _judged(compared: str, locks: dict[Level, str]) -> str:
     locked = " OR ".join(f"l{above.value} IS NOT NULL" for above in locks) or "false"
     return f"""
         SELECT compared.*, CASE
+            WHEN planned <> expected THEN 'stale'
             WHEN has_moved = 1 AND {_DIFFERS} THEN 'moved'
             WHEN action IN ('lock', 'unlock') AND set_now IS NULL THEN 'not_set'
             WHEN (action = 'set' AND same_value = 0 OR locked_after AND NOT locked_before)
@@ -147,7 +148,7 @@ def _judged(compared: str, locks: dict[Level, str]) -> str:
     """
 
 
-def _add_faults(judged: str, locks: dict[Level, str]) -> None:
+def _add_faults(level: Level, judged: str, locks: dict[Level, str]) -> None:
     cases = " ".join(f"WHEN l{above.value} IS NOT NULL THEN '{above.label}'" for above in locks)
     lock_name = f"CASE {cases} ELSE '' END" if cases else "''"
     execute(
@@ -155,6 +156,8 @@ def _add_faults(judged: str, locks: dict[Level, str]) -> None:
         INSERT INTO bulk_fault
         SELECT line, refusal, subject || CASE refusal
             WHEN 'locked' THEN ' is locked at ' || {lock_name} || ' level'
+            WHEN 'stale' THEN ': ' || '{level.label} ' || owner || ' stands at ' || expected
+                || ' instead of ' || planned
             WHEN 'not_set' THEN ' is not set here: set a value, then lock it'
             ELSE ' has been changed since: it stays as it is' END
         FROM ({judged}) AS judged WHERE refusal IS NOT NULL

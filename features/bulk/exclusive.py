@@ -1,6 +1,7 @@
 """One bulk run at a time: another one waits for its turn, and a killed one holds nobody up."""
 
 import fcntl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from django.db import connection
 
 from features.bulk.workspace import execute, fetch_one, is_postgresql
 
+held = threading.local()
 LOCK_NUMBER = 7_236_182_415  # of PostgreSQL's advisory locks: any number, as long as it is ours
 
 
@@ -16,8 +18,22 @@ LOCK_NUMBER = 7_236_182_415  # of PostgreSQL's advisory locks: any number, as lo
 def wait_for_turn(tell: Callable[[str], None] = lambda _sentence: None) -> Iterator[None]:
     """Hold the one lock of all bulk runs; ``tell`` hears when somebody else has it.
 
-    The connection holds it, or on SQLite an open file, so it ends with the process.
+    The connection holds it, or on SQLite an open file, so it ends with the process. Who has it may
+    ask again. Ask before a transaction, never within one: its holder may need the database.
     """
+    if getattr(held, "is_ours", False):
+        yield
+        return
+    with _wait(tell):
+        held.is_ours = True
+        try:
+            yield
+        finally:
+            held.is_ours = False
+
+
+@contextmanager
+def _wait(tell: Callable[[str], None]) -> Iterator[None]:
     sentence = "Another bulk run is going on; waiting for its end"
     if is_postgresql():
         if not fetch_one("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER])[0]:

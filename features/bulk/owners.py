@@ -68,14 +68,15 @@ class OwnerFinder:
                 yield OwnerKey(None, rest)
                 continue
             for position, character in enumerate(rest[: PUBLIC_ID_MAX_LENGTH + 1]):
-                if character == "/" and (instance := self._find_instance(rest[:position])):
+                if character == "/" and (instance := self.find_instance(rest[:position])):
                     yield OwnerKey(instance, rest[position + 1 :])
             if self._only_instance:
                 yield OwnerKey(self._only_instance, rest)
             if level is Level.USER:
                 yield OwnerKey(None, rest)
 
-    def _find_instance(self, public_id: str) -> int | None:
+    def find_instance(self, public_id: str) -> int | None:
+        """Return the primary key of the instance of that id, or None."""
         if public_id not in self._instances:
             if len(self._instances) >= REMEMBERED:
                 self._instances.clear()

@@ -88,6 +88,10 @@ class BulkPlan:
         """Return how many overrides the rows are about."""
         return count("bulk_target")
 
+    def has_stale(self) -> bool:
+        """Whether an owner has moved on from where a saved plan saw it."""
+        return fetch_one("SELECT 1 FROM bulk_fault WHERE code = 'stale' LIMIT 1") is not None
+
     def count_faults(self) -> int:
         """Return how many faults are known."""
         return count("bulk_fault")

@@ -5,7 +5,7 @@ from typing import Any
 
 from access.reports import Fault
 from features.bulk.staging import EXACT, Staging
-from features.bulk.wanted import OwnerKey
+from features.bulk.wanted import Action, OwnerKey, Wanted
 from features.bulk.workspace import (
     analyze,
     count,
@@ -17,10 +17,13 @@ from features.bulk.workspace import (
     stream,
     temporary_writes,
 )
+from features.definitions import Definition
+from features.models import OVERRIDES
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, User
 from tenancy.spelling import did_you_mean
 
+BEHIND_ALL_LINES = 10**12
 HINTS = 20  # unknown owners for which the nearest known one is looked up
 
 
@@ -34,6 +37,17 @@ class OwnerTable:
     instance: str
     instance_text: str  # the stream's texts
     owner_text: str
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return f"tenancy_{self.level.label}"
+
+    @property
+    def instance_join(self) -> str:
+        """The join of the owner's instance, where the texts need it."""
+        is_needed = self.instance_text.startswith("n.")
+        return "JOIN tenancy_instance n ON n.id = o.instance_id" if is_needed else ""
 
 
 _IN_INSTANCE = "o.instance_id = i.instance_id AND o.public_id = i.owner"
@@ -73,6 +87,47 @@ def resolve_owners(staging: Staging) -> None:
     if count("bulk_target") < count("bulk_input"):
         _try_other_meanings(staging)
     analyze("bulk_target")
+
+
+def add_absent(staging: Staging, instances: list[int], sections: set[str]) -> None:
+    """Add what owners set and no row speaks of, to be reset: of the instances and sections only."""
+    inside = f"o.instance_id IN ({', '.join(map(str, instances)) or 'NULL'})"
+    scopes = {
+        Level.SYSTEM: ["true"] if "system" in sections else [],
+        Level.INSTANCE: [inside.replace("o.instance_id", "o.id")],
+        Level.ORGANIZATION: [inside],
+        Level.USER: [inside, *(["o.instance_id IS NULL"] if "operators" in sections else [])],
+    }
+    for level, conditions in scopes.items():
+        for table, condition in zip(OWNER_TABLES[level], conditions, strict=False):
+            for definition in staging.definitions.ordered:
+                if definition.may_be_set_at(level) and not definition.is_retired:
+                    _add_absent_feature(staging, table, definition, condition)
+    analyze("bulk_target")
+
+
+def _add_absent_feature(
+    staging: Staging, table: OwnerTable, definition: Definition, condition: str
+) -> None:
+    rows = f"""
+        FROM {OVERRIDES[table.level]._meta.db_table} v
+        JOIN {table.name} o ON o.id = v.owner_id {table.instance_join}
+        LEFT JOIN bulk_target t ON t.level = {table.level.value} AND t.owner_id = o.id
+            AND t.feature_id = v.feature_id
+        WHERE v.feature_id = {definition.id} AND t.line IS NULL AND {condition}
+    """
+    if not fetch_one(f"SELECT 1 {rows} LIMIT 1"):
+        return
+    choice = staging.add_choice(table.level, definition, Wanted(Action.INHERIT))
+    execute(
+        f"""
+        INSERT INTO bulk_target
+        SELECT {table.level.value}, o.id, v.feature_id, {BEHIND_ALL_LINES + definition.id},
+            {choice}, {table.organization}, {table.instance}, {table.instance_text},
+            {table.owner_text}
+        {rows}
+        """
+    )
 
 
 def settle_duplicates() -> int:

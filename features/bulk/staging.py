@@ -147,6 +147,13 @@ class Staging:
         self._known[key] = self._last_choice
         return self._last_choice
 
+    def add_choice(self, level: Level, definition: Definition, wanted: Wanted) -> int:
+        """Store what rows can want that were not read, and return its number."""
+        self._last_choice += 1
+        self._note(level, definition, wanted)
+        load("bulk_choice", [_choice_row(self._last_choice, level, definition, wanted, "")])
+        return self._last_choice
+
     def _note(self, level: Level, definition: Definition, wanted: Wanted) -> None:
         self.levels.add(level)
         self.features.setdefault(level, set()).add(definition.id)
@@ -210,4 +217,5 @@ def _choice_row(
         wanted.expects is not None,
         json.dumps(expected.value, sort_keys=True) if expected else None,
         bool(expected and expected.locked),
+        wanted.expects.sequence if wanted.expects else None,
     )

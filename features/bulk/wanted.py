@@ -36,9 +36,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Expected:
-    """The state that an override is expected to have; None: not set."""
+    """The state that an override is expected to have; None: not set.
+
+    With a sequence, its owner's history must stand there as well (a saved plan).
+    """
 
     override: Override | None
+    sequence: int | None = None
 
 
 class OwnerKey(NamedTuple):

@@ -28,7 +28,7 @@ TABLES: dict[str, str] = {
         id bigint PRIMARY KEY, level integer NOT NULL, feature_id bigint NOT NULL,
         subject text NOT NULL, action text NOT NULL, value {json}, canonical text, locked boolean,
         reason text NOT NULL, has_expectation boolean NOT NULL, expects text,
-        expects_locked boolean NOT NULL
+        expects_locked boolean NOT NULL, sequence bigint
     """,
     "bulk_target": """
         level integer NOT NULL, owner_id bigint NOT NULL, feature_id bigint NOT NULL,
@@ -45,7 +45,7 @@ TABLES: dict[str, str] = {
     """,
     "bulk_fault": "line bigint NOT NULL, code text NOT NULL, message text NOT NULL",
 }
-WIDTHS = {"bulk_input": 5, "bulk_choice": 12, "bulk_fault": 3}  # columns of what is loaded
+WIDTHS = {"bulk_input": 5, "bulk_choice": 13, "bulk_fault": 3}  # columns of what is loaded
 FETCH_SIZE = 2000
 
 
@@ -178,6 +178,21 @@ def bulk_transaction() -> Iterator[None]:
             execute("SET LOCAL work_mem = '64MB'")
             execute("SET LOCAL jit = off")  # it costs more than it saves on these statements
         yield
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Have several queries see the database as of one moment, holding nobody up."""
+    if connection.in_atomic_block:
+        yield
+    elif is_postgresql():
+        with transaction.atomic():
+            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        connection.ensure_connection()
+        with temporary_writes():
+            yield
 
 
 def analyze(*tables: str) -> None:

@@ -1,9 +1,5 @@
 import hashlib
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +11,7 @@ from events.history import find_run
 from events.models import Run
 from features.bulk.apply import new_run
 from features.bulk.commands import PlanCommand
+from features.bulk.inputs import open_input
 from features.bulk.plan import plan_rows
 from features.bulk.rows import (
     ENDINGS,
@@ -94,23 +91,6 @@ class Command(PlanCommand):
         if options["batch_size"] < 0:
             raise Failed("--batch-size: a number from 1", Exit.USAGE)
         return str(file or owners)
-
-
-@contextmanager
-def open_input(path: str) -> Iterator[BinaryIO]:
-    """Open a file, or stdin by way of a file, so that it can be read twice."""
-    if path == "-":
-        with tempfile.TemporaryFile() as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-            file.seek(0)
-            yield file
-        return
-    try:
-        opened = Path(path).open("rb")  # noqa: SIM115 - closed below; only opening may fail so
-    except OSError as error:
-        raise Failed(f"{path} can't be read: {error.strerror}") from error
-    with opened:
-        yield opened
 
 
 def digest(stream: BinaryIO, given: tuple[Any, ...]) -> str:
