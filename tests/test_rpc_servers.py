@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -222,3 +223,35 @@ def test_grpc__hundred_connections_that_hang__do_not_starve_others(
 
     assert answer.details.resource_owner
     assert read(channel, token).details.resource_owner
+
+
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", (BASE_DIR / "docs/rpc.md").read_text(), re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def test_docs__each_command__is_answered(token, environment, tmp_path):
+    answers = []
+    for line in COMMANDS:
+        if shutil.which(line.partition(" ")[0]):
+            here = line.replace(":8000", f":{environment['PORT']}")
+            here = here.replace(":8001", f":{environment['GRPC_PORT']}")
+            here = re.sub(r"^curl ", "curl -sf ", here)
+            answers.append(
+                subprocess.run(
+                    here,
+                    shell=True,
+                    cwd=tmp_path,
+                    env=environment | {"OWNER": token},
+                    capture_output=True,
+                    check=True,
+                    text=True,
+                ).stdout
+            )
+
+    assert len(COMMANDS) == 6
+    assert '"loginDefaultOrg":{"enabled":true,"source":"SOURCE_INSTANCE"}' in answers[1]
+    assert '"embeddedIframe"' in answers[2]
+    assert (tmp_path / "strata.binpb").read_bytes() == DESCRIPTORS.read_bytes()
