@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connections
+from django.db import connection, connections
 
 from access.permissions import Role
 from events.services import PreconditionFailed, StreamKey, read_position
@@ -39,6 +39,7 @@ pytestmark = [
 
 WRITERS = 8
 ROUNDS = 6
+INHERITED: list[object] = []
 
 
 def run_together(work, *argument_lists):
@@ -48,11 +49,22 @@ def run_together(work, *argument_lists):
     """
     connections.close_all()  # a connection cannot be shared with a process
     context = multiprocessing.get_context("fork")
-    begin = context.Barrier(len(argument_lists), timeout=30).wait
-    with ProcessPoolExecutor(len(argument_lists), context, begin) as pool:
+    barrier = context.Barrier(len(argument_lists), timeout=30)
+    with ProcessPoolExecutor(len(argument_lists), context, begin, (barrier,)) as pool:
         futures = [pool.submit(work, *arguments) for arguments in argument_lists]
         for future in futures:
             future.result()
+
+
+def begin(barrier):
+    """Begin with a connection of the process's own, together with the others.
+
+    After the browser tests an event loop is running, where close_all() reaches another connection
+    than the one in use. It is kept from being closed here, which would close the parent's.
+    """
+    INHERITED.append(connection.connection)
+    connection.connection = None
+    barrier.wait()
 
 
 def own_values(owner):
