@@ -14,6 +14,7 @@ from access.services import grant_role
 from events.models import Event
 from security.services import patch_security_settings
 from tests.factories import BY, make_cast, make_holder
+from tests.test_admin_grid import field, form_of, grid_of
 
 PAGE, END, INDEX = "/impersonation/", "/impersonation/end/", "/admin/"
 
@@ -110,6 +111,16 @@ def test_begin__someone_outside_the_admin__sees_what_counts_for_them(stage):
     assert len(shown.context["features"]) == 16
     login = stage.browser.get(INDEX, follow=True)
     assert "you act as" in login.content.decode()
+
+
+def test_change__while_impersonating__names_both(stage):
+    stage.begin(stage.cast.alice)
+    form = form_of(stage.browser, stage.cast.acme)
+
+    stage.browser.post(grid_of(stage.cast.acme), form | {field("actions"): "on"})
+
+    event = Event.objects.get(type="features.set")
+    assert (event.subject, event.actor_id, event.behalf_id) == ("actions", "alice", "ina")
 
 
 def test_end__one_click__is_oneself_again(stage):
