@@ -1,9 +1,11 @@
 """What every management command shares: its options, its exit codes, who acts, how it answers."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any
 
@@ -90,8 +92,7 @@ class StrataCommand(BaseCommand):
         except BrokenPipeError:
             is_closed = True
         if is_closed:
-            # The reader has seen enough; Python would complain once more on its way out.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()  # the reader has seen enough
         if code:
             sys.exit(code)
 
@@ -101,6 +102,9 @@ class StrataCommand(BaseCommand):
             code = self.run(**options)
             self.stdout.flush()
         except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                _drop_output()
+                raise Failed("the answer can't be written: the disk is full") from error
             failure = as_failure(error)
             if failure is None:
                 raise
@@ -127,7 +131,8 @@ class StrataCommand(BaseCommand):
     def say(self, sentence: str) -> None:
         """Tell people something on stderr, unless they asked for quiet."""
         if not self.options.get("quiet"):
-            self.stderr.write(sentence, style_func=lambda text: text)
+            with suppress(BrokenPipeError):  # nobody listens: no reason to stop
+                self.stderr.write(sentence, style_func=lambda text: text)
 
     def confirm(self, sentence: str, word: str) -> None:
         """Have a change of wide effect confirmed: --yes, or on a terminal the word typed.
@@ -147,6 +152,11 @@ class StrataCommand(BaseCommand):
     def answer(self, document: Any) -> None:
         """Print one JSON document on stdout."""
         self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would try, and fail, once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_failure(error: BaseException) -> Failed | None:
