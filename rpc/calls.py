@@ -19,6 +19,8 @@ from events.services import Origin
 from features.serializers import parse_if_match
 from features.services import IfMatch
 
+NATIVE_GRPC = "application/grpc"
+
 Guard = Callable[[HttpRequest], None]
 
 
@@ -55,6 +57,12 @@ class Call:
     def if_match(self) -> IfMatch | None:
         """The condition in the metadata `if-match`, which REST has as a header."""
         return parse_if_match(self.http_request.headers.get("If-Match"))
+
+    @property
+    def is_native_grpc(self) -> bool:
+        """Whether this is gRPC itself, neither gRPC-Web nor Connect."""
+        content_type = self.http_request.headers.get("Content-Type", "")
+        return content_type == NATIVE_GRPC or content_type.startswith(f"{NATIVE_GRPC}+")
 
     def note(self, error: Exception) -> None:
         """Remember why an API client was denied, for its administrators."""

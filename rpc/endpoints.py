@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from access.problems import Problem
 from rpc.calls import current
 from rpc.codecs import Answer, Incoming
-from rpc.errors import as_connect_error
+from rpc.errors import as_connect_error, shorten
 from rpc.gen import (
     feature_service_v2_pb2,
     feature_service_v2beta_pb2,
@@ -95,11 +95,12 @@ def as_refusal(error: Exception, describe: Describe, context: Context) -> Connec
     """Return the error as the transports write it, with the headers that REST would set."""
     if isinstance(error, ConnectError):
         return error
-    current.get().note(error)
+    call = current.get()
+    call.note(error)
     problem = describe(error)
     for name, value in problem.headers:
         context.response_headers[name] = value
-    return as_connect_error(problem)
+    return as_connect_error(shorten(problem) if call.is_native_grpc else problem)
 
 
 def feature_functions() -> dict[str, Function]:

@@ -153,5 +153,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _field(fields: Mapping[str, Any], name: str, default: Any) -> Any:
-    """Return a field that is no feature, in either spelling."""
+    """Return a field that is no feature, in either spelling. ValidationError for both at once."""
+    if name in fields and camel_case(name) in fields:
+        raise ValidationError({name: f'is the same field as "{camel_case(name)}"'})
     return fields.get(camel_case(name), fields.get(name, default))

@@ -25,7 +25,6 @@ from rpc.errors import DESCRIPTORS
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes
 MAX_BODY = MAX_MESSAGE + 5  # a message in gRPC's envelope
-NATIVE_GRPC = "application/grpc"
 SEND_TRAILERS = "wsgi.ext.http.send_trailers"
 WRONG_PORT = "native gRPC needs trailers, which this port cannot send: use the gRPC listener's\n"
 
@@ -58,9 +57,10 @@ def make_view(
     def call_method(request: HttpRequest) -> HttpResponse:
         body = CappedInput(request.META["wsgi.input"], MAX_BODY + 1)
         environ = make_environ(request, application) | {"wsgi.input": body}
-        if is_native_grpc(request) and SEND_TRAILERS not in environ:
+        call = Call(request, body, guard)
+        if call.is_native_grpc and SEND_TRAILERS not in environ:
             return HttpResponse(WRONG_PORT, status=415, content_type="text/plain")
-        token = current.set(Call(request, body, guard))
+        token = current.set(call)
         try:
             return respond(application, environ)
         finally:
@@ -96,15 +96,7 @@ def respond(application: Application, environ: dict[str, Any]) -> HttpResponse:
     return response
 
 
-def is_native_grpc(request: HttpRequest) -> bool:
-    """Whether this is gRPC itself, neither gRPC-Web nor Connect."""
-    content_type = request.headers.get("Content-Type", "")
-    return content_type == NATIVE_GRPC or content_type.startswith(f"{NATIVE_GRPC}+")
-
-
 @require_safe
 def download_descriptors(_request: HttpRequest) -> FileResponse:
     """Return all messages and services described, for tools such as grpcurl."""
-    return FileResponse(
-        DESCRIPTORS.open("rb"), as_attachment=True, filename="strata.binpb", content_type=""
-    )
+    return FileResponse(DESCRIPTORS.open("rb"), as_attachment=True, filename="strata.binpb")

@@ -203,6 +203,15 @@ def test_features__key_of_a_field_that_is_there__is_refused_by_name(client, toke
     assert written() == []
 
 
+def test_id__in_both_spellings__is_refused(client, token):
+    body = {"userId": "bob", "user_id": "carol"}
+
+    answer = post(client, f"{SERVICE}/ResetUserFeatures", body, token)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_argument")
+    assert "is the same field as" in answer.json()["message"]
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 2.0**60, 1.5])
 def test_features__number_that_is_no_integer__is_refused(client, token, number):
     Feature.objects.create(

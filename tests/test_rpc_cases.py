@@ -125,6 +125,18 @@ def test_rpc__deprecated_service__answers_alike(case, listener, channel, world):
     check_case(case, RpcCaller(native(channel), "v2beta"), world)
 
 
+def test_grpc__more_errors_than_trailers_hold__tells_the_first(listener, channel, world):
+    wrong = {f"☃ {n}": True for n in range(80)}
+
+    outcome = RpcCaller(native(channel)).call("SetInstanceFeatures", wrong, world.token("root"))
+
+    failure = outcome.failure
+    assert failure is not None
+    assert failure.code == 3
+    assert failure.message.endswith("…")
+    assert 5 < len(failure.violations) < 80
+
+
 SETTINGS_PATH = "/v2/settings/security"
 SETTINGS = [
     # who asks, the message of SetSecuritySettings
