@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
 from access.permissions import ALL_ACTIONS, Action, Permissions, Resource, permissions
 
 _BELOW_INSTANCE = (Resource.ORGANIZATION_FEATURE, Resource.USER_FEATURE)
@@ -35,32 +37,42 @@ CLIENT_FEATURES: dict[str, ClientFeatureInfo] = {
             permissions(
                 (*_FEATURES, Resource.POLICY, Resource.CLIENTS, Resource.TOKENS), *ALL_ACTIONS
             ),
-            "Administers the instance: its API clients, security settings, tokens, and the "
-            "features of the instance, its organizations and users.",
+            _(
+                "Administers the instance: its API clients, security settings, tokens, and the "
+                "features of the instance, its organizations and users."
+            ),
         ),
         ClientFeatureInfo(
             "access_issuer",
             permissions([Resource.TOKENS], *ALL_ACTIONS),
-            "Issues, lists and ends access tokens for users of the instance, and for API clients "
-            "that may do no more than itself.",
+            _(
+                "Issues, lists and ends access tokens for users of the instance, and for API "
+                "clients that may do no more than itself."
+            ),
         ),
         ClientFeatureInfo(
             "direct_access",
             permissions(_BELOW_INSTANCE, *ALL_ACTIONS) | _READ_FEATURES,
-            "Reads and writes the features of organizations and users. Includes "
-            "direct_read_access.",
+            _(
+                "Reads and writes the features of organizations and users. Includes "
+                "direct_read_access."
+            ),
         ),
         ClientFeatureInfo(
             "direct_read_access",
             _READ_FEATURES,
-            "Reads the features of the instance, its organizations and users: the values that "
-            "count and each level's own.",
+            _(
+                "Reads the features of the instance, its organizations and users: the values that "
+                "count and each level's own."
+            ),
         ),
         ClientFeatureInfo(
             "login_client",
             permissions(_FEATURES, Action.EFFECTIVE),
-            "Reads only the values that count, at every level of the instance; meant for front "
-            "ends. Held alone.",
+            _(
+                "Reads only the values that count, at every level of the instance; meant for front "
+                "ends. Held alone."
+            ),
             is_alone=True,
         ),
     )
