@@ -9,6 +9,7 @@ from clients.models import ApiClient
 from features.models import Feature
 from features.services import lock_feature, overrides_of, set_features
 from security.services import read_settings
+from tenancy.models import System
 from tests.browsing import Visitor, sign_in
 from tests.factories import BY, make_cast, make_client
 
@@ -194,11 +195,13 @@ def test_wide_change__without_the_levels_name__is_not_saved(visitor, cast):
     visitor.click("Save changes")
     visitor.picture("confirm")
     visitor.page.keyboard.type("sytsem\n")
+    visitor.page.get_by_text("That is not “system”").wait_for()
+    assert own(System()) == {}
 
-    assert "That is not “system”" in visitor.says()
     visitor.page.keyboard.type("system\n")
+    visitor.page.get_by_text("1 feature saved").wait_for()
 
-    assert "1 feature saved" in visitor.says()
+    assert own(System()) == {"actions": True}
 
 
 def test_two_browsers__different_features__merge_and_the_same_one_shows_both(
@@ -321,6 +324,8 @@ def main_pages(cast):
         "client-add": "/admin/clients/apiclient/add/",
         "security": f"/admin/owner/instance/{cast.instance.pk}/security/",
         "empty": "/admin/tenancy/user/?q=zzz",
+        "password": "/admin/password_change/",
+        "new-feature": "/admin/features/feature/add/",
     }
 
 
@@ -346,9 +351,12 @@ def test_main_pages__light_and_dark__axe_finds_nothing_serious(
     found = []
 
     for name, path in main_pages(furnished).items():
+        if scheme == "dark" and name in {"users", "clients", "role-add", "user-add", "password"}:
+            continue  # nothing on them that is not on another
         visitor.open(path)
         found += visitor.audit(*rules)
-        visitor.picture(f"{name}-{scheme}")
+        if scheme == "light" or name in {"overview", "grid", "feature", "explain"}:
+            visitor.picture(f"{name}-{scheme}")
     context.clear_cookies()
     visitor.open("/admin/login/")
     found += visitor.audit(*rules)
