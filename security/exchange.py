@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from access.actors import Actor, actor_for, author_of
@@ -63,33 +64,32 @@ def exchange_token(call: Call) -> dict[str, Any]:
     """
     instance, parameters = call.client.instance, call.parameters
     _check_grant_type(instance, parameters)
-    read_subject = _choose(
-        parameters, "subject_token_type", {ACCESS_TOKEN: _by_token, USER_ID: _by_id}
-    )
-    read_actor = _choose(parameters, "actor_token_type", {ACCESS_TOKEN: _by_token})
+    read_subject = _choose(parameters, "subject_token_type", SUBJECTS)
+    read_actor = _choose(parameters, "actor_token_type", ACTORS)
     if "requested_token_type" in parameters:
-        _choose(parameters, "requested_token_type", {ACCESS_TOKEN: _by_token})
+        _choose(parameters, "requested_token_type", ACTORS)
     subject = read_subject(instance, "subject_token", _required(parameters, "subject_token"))
     impersonator = read_actor(instance, "actor_token", _required(parameters, "actor_token"))
     scope = _choose_scope(subject, impersonator, parameters.get("scope"))
     ends = [moment for moment in (subject.expires_at, impersonator.expires_at) if moment]
-    started = start_impersonation(
-        impersonator.user,
-        subject.user,
-        origin=call.origin,
-        expires_at=min(ends),
-        client_id=call.client.client_id,
-        is_chained=subject.is_impersonated or impersonator.is_impersonated,
-    )
-    issued = issue_token(
-        subject.user,
-        actor=author_of(subject.user),
-        origin=acting_for(started, call.origin),
-        lifetime=started.expires_at - timezone.now(),
-        permissions=scope,
-        description=f"impersonated by {impersonator.user}"[:200],
-        impersonation=started,
-    )
+    with transaction.atomic():
+        started = start_impersonation(
+            impersonator.user,
+            subject.user,
+            origin=call.origin,
+            expires_at=min(ends),
+            client_id=call.client.client_id,
+            is_chained=subject.is_impersonated or impersonator.is_impersonated,
+        )
+        issued = issue_token(
+            subject.user,
+            actor=author_of(subject.user),
+            origin=acting_for(started, call.origin),
+            lifetime=started.expires_at - timezone.now(),
+            permissions=scope,
+            description=f"impersonated by {impersonator.user}"[:200],
+            impersonation=started,
+        )
     return {
         "access_token": issued.text,
         "issued_token_type": ACCESS_TOKEN,

@@ -22,7 +22,7 @@ STATES = [
     (SecuritySettings(True, ()), "frame-ancestors 'none'", "DENY"),
     (EMBEDDED, ALLOWED, None),
 ]
-PAGES = ["/admin/login/", "/admin/", "/", "/nowhere", "/admin/nowhere/"]
+PAGES = ["/admin/login/", "/admin/", "/", "/nowhere", "/admin/nowhere/", "/clients/nowhere"]
 
 
 @pytest.fixture

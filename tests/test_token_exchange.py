@@ -14,79 +14,29 @@ from access.models import AccessToken, Impersonation, Membership
 from access.permissions import Action, Permission, Resource, Role
 from access.policy import allows, may_grant
 from access.services import grant_role, issue_token, revoke_role, revoke_token
-from clients.services import set_client_features
 from events.models import Event
 from features.services import set_features
 from security.services import patch_security_settings
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import BY, basic, make_cast, make_client, make_holder, token_for
-
-TOKEN, INTROSPECT = "/oauth/v2/token", "/oauth/v2/introspect"
-GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-USER_ID = "urn:zitadel:params:oauth:token-type:user_id"
-FORM = "application/x-www-form-urlencoded"
-FEATURES = "/v2/features/organization/acme"
-MISSING = object()
-
-
-class Stage:
-    """The cast, an impersonator of the whole instance, a client that may ask; all switched on."""
-
-    def __init__(self):
-        self.cast = make_cast()
-        self.instance = self.cast.instance
-        self.ina = make_holder(Role.IAM_ADMIN_IMPERSONATOR, self.instance, "ina")
-        self.issued = make_client(self.instance, "access_issuer")
-        self.ina_token = token_for(self.ina)
-        set_features(self.instance, {"oidc_token_exchange": True}, **BY)
-        self.switch(on=True)
-
-    def switch(self, *, on):
-        patch_security_settings(self.instance, {"impersonation_enabled": on}, **BY)
-
-    def form(self, **changes):
-        """Return the parameters by which ina acts as alice, with some of them changed."""
-        fields = {
-            "grant_type": GRANT,
-            "subject_token": "alice",
-            "subject_token_type": USER_ID,
-            "actor_token": self.ina_token,
-            "actor_token_type": ACCESS_TOKEN,
-            "requested_token_type": ACCESS_TOKEN,
-        } | changes
-        return {name: value for name, value in fields.items() if value is not MISSING}
-
-    def post(self, fields, path=TOKEN, headers=None):
-        body = fields if isinstance(fields, (str, bytes)) else urlencode(fields)
-        headers = basic(self.issued) if headers is None else headers
-        return Client().post(path, body, content_type=FORM, headers=headers)
-
-    def exchange(self, **changes):
-        return self.post(self.form(**changes))
-
-    def introspect(self, token):
-        return self.post({"token": token}, INTROSPECT).json()
+from tests.exchanging import (
+    ACCESS_TOKEN,
+    FEATURES,
+    FORM,
+    GRANT,
+    MISSING,
+    TOKEN,
+    USER_ID,
+    Stage,
+    bearer,
+    error_of,
+    put,
+)
+from tests.factories import BY, basic, make_client, make_holder, token_for
 
 
 @pytest.fixture
 def stage(db):
     return Stage()
-
-
-def bearer(token):
-    return Client(headers={"authorization": f"Bearer {token}"})
-
-
-def put(token, path, body):
-    return bearer(token).put(path, body, content_type="application/json")
-
-
-def error_of(response):
-    assert response["Cache-Control"] == "no-store"
-    body = response.json()
-    assert set(body) == {"error", "error_description"}
-    return response.status_code, body["error"]
 
 
 def test_exchange__allowed__gives_a_token_that_acts_as_the_subject(stage):
@@ -454,56 +404,3 @@ def test_may_grant__impersonators_role__takes_who_may_turn_impersonation_on(stag
     assert may_grant(alice, Role.ORG_SETTINGS_MANAGER, stage.cast.acme)
     assert not may_grant(alice, Role.ORG_ADMIN_IMPERSONATOR, stage.cast.acme)
     assert may_grant(olga, Role.ORG_ADMIN_IMPERSONATOR, stage.cast.acme)
-
-
-def test_introspect__impersonation__names_both_and_the_client(stage):
-    token = stage.exchange(scope="org.feature.read").json()["access_token"]
-
-    told = stage.introspect(token)
-
-    assert told["active"] is True
-    assert (told["sub"], told["act"]) == ("alice", {"sub": "ina"})
-    assert (told["scope"], told["token_type"]) == ("org.feature.read", "Bearer")
-    assert told["client_id"] == stage.issued.client.client_id
-    assert 0 < told["exp"] - told["iat"] <= 3600
-
-
-def test_introspect__tokens_of_a_user_and_of_a_client__tells_about_them(stage):
-    own = stage.introspect(token_for(stage.cast.bob))
-    clients = stage.introspect(issue_token(stage.issued.client, **BY).text)
-
-    assert (own["active"], own["sub"], own["scope"]) == (True, "bob", "")
-    assert "act" not in own
-    assert "client_id" not in own
-    assert clients["sub"] == clients["client_id"] == stage.issued.client.client_id
-    assert "tokens.write" in clients["scope"].split(" ")
-
-
-def test_introspect__unknown_expired_or_another_instances__is_inactive(stage):
-    elsewhere = create_instance("Other", domains=["other.example"])
-    milton = create_user(create_organization(elsewhere, "Initech"), "milton")
-    expired = issue_token(stage.cast.bob, **BY)
-    AccessToken.objects.filter(pk=expired.row.pk).update(expires_at=timezone.now())
-
-    told = [
-        stage.introspect(text)
-        for text in ("x", expired.text, token_for(milton), token_for(stage.cast.root))
-    ]
-
-    assert told == [{"active": False}] * 4
-
-
-def test_introspect__no_token_or_no_right__is_refused(stage):
-    assert error_of(stage.post({}, INTROSPECT)) == (400, "invalid_request")
-    assert error_of(stage.post({"token": "x"}, INTROSPECT, headers={})) == (401, "invalid_client")
-    set_client_features(stage.issued.client, [], **BY)
-    assert error_of(stage.post({"token": "x"}, INTROSPECT)) == (403, "access_denied")
-
-
-def test_introspect__token__is_not_marked_as_used(stage):
-    issued = issue_token(stage.cast.bob, **BY)
-
-    stage.introspect(issued.text)
-
-    issued.row.refresh_from_db()
-    assert issued.row.last_used_at is None
