@@ -9,8 +9,6 @@ machine does meets both alike. It fails where Connect costs more than LIMIT time
 import argparse
 import http.client
 import json
-import os
-import secrets
 import socket
 import statistics
 import subprocess
@@ -18,15 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
-from pathlib import Path
+from contextlib import closing, contextmanager
 
+from benchmarks.bulk import DATABASES, HERE, environment
+from benchmarks.bulk import serve as make_database
 from tests.bench import GRANIAN, wait_until_up
-from tests.postgres import run_postgres
 
-HERE = Path(__file__).resolve().parent.parent
 LIMIT = 1.3
-WARM_UP = 200  # requests
+WARM_UP = 50  # requests
 READS: dict[str, tuple[str, str, dict[str, object]]] = {
     "instance": (
         "/v2/features/instance?inheritance=true",
@@ -44,7 +41,7 @@ READS: dict[str, tuple[str, str, dict[str, object]]] = {
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run bench rpc")
     parser.add_argument("--seconds", type=float, default=20, help="for each read")
-    parser.add_argument("--on", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--on", choices=DATABASES, default="sqlite")
     options = parser.parse_args(arguments)
     print(f"{'median ms of a read':<24}{'REST':>9}{'Connect':>9}{'ratio':>8}")
     worst = 0.0
@@ -105,31 +102,23 @@ def connect(port: int) -> closing[http.client.HTTPConnection]:
 @contextmanager
 def serve(database: str) -> Iterator[tuple[int, str]]:
     """Serve a database with the example data; yield the port and an owner's token."""
-    with tempfile.TemporaryDirectory(prefix="strata-bench-") as folder:
-        sqlite = nullcontext(f"sqlite:///{folder}/bench.sqlite3")
-        with sqlite if database == "sqlite" else run_postgres() as url:
-            environment = os.environ | {
-                "SECRET_KEY": secrets.token_urlsafe(50),
-                "DATABASE_URL": url,
-                "HTTPS": "off",
-                "STATIC_ROOT": "",
-                "LOG_LEVEL": "WARNING",
-                "THROTTLE_PER_MINUTE": "0",
-            }
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            manage = [sys.executable, str(HERE / "manage.py")]
-            subprocess.run([*manage, "migrate", "--verbosity", "0"], env=environment, check=True)
-            demo = [*manage, "demo", "--json"]
-            output = subprocess.run(demo, env=environment, check=True, capture_output=True).stdout
-            server = subprocess.Popen([*GRANIAN, "--port", str(port)], env=environment, cwd=HERE)
-            try:
-                wait_until_up(port)
-                yield port, json.loads(output)["tokens"]["iam_owner"]
-            finally:
-                server.terminate()
-                server.wait()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    with (
+        tempfile.TemporaryDirectory(prefix="strata-bench-") as folder,
+        make_database(database, folder) as url,
+    ):
+        settings = environment(url) | {"THROTTLE_PER_MINUTE": "0"}
+        command = [sys.executable, "manage.py", "demo", "--json"]
+        demo = subprocess.run(command, env=settings, cwd=HERE, check=True, capture_output=True)
+        server = subprocess.Popen([*GRANIAN, "--port", str(port)], env=settings, cwd=HERE)
+        try:
+            wait_until_up(port)
+            yield port, json.loads(demo.stdout)["tokens"]["iam_owner"]
+        finally:
+            server.terminate()
+            server.wait()
 
 
 if __name__ == "__main__":
