@@ -5,9 +5,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db.models import F, Subquery
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import NotAuthenticated, Throttled
@@ -17,16 +15,18 @@ from access.actors import Actor
 from access.asides import write_aside
 from access.authentication import InvalidCredentials
 from access.services import digest_of
+from clients.lookup import FoundClient, read_client
 from clients.models import ApiClient, RefusalReason
 from clients.refusals import (
-    FAILURES_ALLOWED,
-    failure_times,
+    last_failures,
     note_refusal,
     storable,
+    stored_address,
     throttled_until,
 )
-from tenancy.revision import Revision
 
+SECRET_READ = 1000  # characters; more is wrong anyway
+NO_DIGEST = "-" * 64  # which no secret has
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -97,55 +97,40 @@ def parse_basic(header: bytes) -> tuple[str, str]:
 
 
 def _find_client(client_id: str, secret: str, *, address: str, request_id: str) -> SignedInClient:
-    """Find the client with one query: its features, instance, failures and the revision with it.
+    """Find the client with one query. InvalidCredentials or Throttled.
 
     An unknown id and a wrong secret take the same steps, so that neither answer nor time differ.
     """
-    failures = failure_times(client_id, address)
-    rows: list[Any] = list(
-        ApiClient.objects.filter(client_id=client_id)
-        .select_related("instance")
-        .annotate(
-            held=F("features__name"),
-            revision=Subquery(Revision.objects.values("token")[:1]),
-            failed_last=Subquery(failures[:1]),
-            failed_tenth=Subquery(failures[FAILURES_ALLOWED - 1 : FAILURES_ALLOWED]),
-        )
-        .order_by("features__id")
-    )
     now = timezone.now()
-    if not _is_secret_of(rows[0] if rows else None, secret, now):
-        times = list(failures[:FAILURES_ALLOWED])
-        tenth = times[-1] if len(times) == FAILURES_ALLOWED else None
-        _refuse_throttled(client_id, address, times[0] if times else None, tenth)
-        reason = RefusalReason.SECRET if rows else RefusalReason.UNKNOWN
+    caller = stored_address(address)
+    found = read_client(client_id, caller)
+    is_right = _is_secret_of(found, secret, now)
+    if found is None or not is_right:
+        _refuse_throttled(client_id, caller, *last_failures(client_id, caller))
+        reason = RefusalReason.UNKNOWN if found is None else RefusalReason.SECRET
         note_refusal(client_id, reason, address=address, request_id=request_id)
         raise InvalidCredentials
-    client = rows[0]
-    _refuse_throttled(client_id, address, client.failed_last, client.failed_tenth)
-    actor = client.as_actor([row.held for row in rows if row.held], address=address)
+    _refuse_throttled(client_id, caller, found.last_failure, found.tenth_failure)
+    client = found.load()
+    actor = client.as_actor(found.features, address=address)
     if actor is None:
         reason = RefusalReason.DISABLED if client.disabled else RefusalReason.EXPIRED
         note_refusal(client_id, reason, address=address, request_id=request_id)
         raise InvalidCredentials
     if not actor.withheld:
         _note_use(client, now)
-    return SignedInClient(client, actor, client.revision or 0)
+    return SignedInClient(client, actor, found.revision)
 
 
-def _is_secret_of(client: ApiClient | None, secret: str, now: datetime) -> bool:
+def _is_secret_of(found: FoundClient | None, secret: str, now: datetime) -> bool:
     """Whether the secret is the client's newest, or the one before within its overlap."""
-    digest = digest_of(storable(secret, 1000))
-    newest = client.secret_digest if client else ""
-    previous = client.previous_digest if client else ""
-    is_newest = hmac.compare_digest(digest, newest or digest[::-1])
-    is_previous = hmac.compare_digest(digest, previous or digest[::-1])
-    if client is None:
-        return False
-    ends = client.previous_expires_at
-    return (is_newest and bool(newest)) or (
-        is_previous and bool(previous) and ends is not None and now < ends
-    )
+    digest = digest_of(storable(secret, SECRET_READ))
+    newest, previous = (found.secret_digest, found.previous_digest) if found else ("", "")
+    # Both are compared whatever the first gives, and for nobody, too: the time tells nothing.
+    is_newest = hmac.compare_digest(digest, newest or NO_DIGEST)
+    is_previous = hmac.compare_digest(digest, previous or NO_DIGEST)
+    ends = found.previous_expires_at if found else None
+    return is_newest or (is_previous and ends is not None and now < ends)
 
 
 def _refuse_throttled(

@@ -9,7 +9,7 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet, Subquery
+from django.db.models import Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -38,6 +38,11 @@ def storable(text: str, length: int) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:length]
 
 
+def stored_address(address: str) -> str:
+    """Return an address in the one spelling in which refusals keep it."""
+    return storable(plain_address(address), 45)
+
+
 def note_refusal(
     client_id: str,
     reason: RefusalReason,
@@ -53,7 +58,7 @@ def note_refusal(
             client_id=storable(client_id, 64),
             reason=reason,
             detail=storable(detail, 200),
-            address=storable(plain_address(address), 45),
+            address=stored_address(address),
             request_id=request_id,
             created_at=timezone.now(),
         )
@@ -80,17 +85,15 @@ def note_denied(actor: object, error: PermissionDenied, request: HttpRequest) ->
     )
 
 
-def failure_times(client_id: str, address: str) -> QuerySet[Refusal, datetime]:
-    """Return the times of the pair's wrong credentials, the last first, as a query."""
-    return (
-        Refusal.objects.filter(
-            client_id=client_id,
-            address=storable(plain_address(address), 45),
-            reason__in=WRONG_CREDENTIALS,
-        )
+def last_failures(client_id: str, address: str) -> tuple[datetime | None, datetime | None]:
+    """Return the times of the pair's last and tenth last wrong credentials, with one query."""
+    times = list(
+        Refusal.objects.filter(client_id=client_id, address=address, reason__in=WRONG_CREDENTIALS)
         .order_by("-id")
-        .values_list("created_at", flat=True)
+        .values_list("created_at", flat=True)[:FAILURES_ALLOWED]
     )
+    tenth = times[-1] if len(times) == FAILURES_ALLOWED else None
+    return times[0] if times else None, tenth
 
 
 def throttled_until(
@@ -100,11 +103,10 @@ def throttled_until(
     now = timezone.now()
     if last and tenth and last - tenth < WINDOW and now < last + WINDOW:
         return last + WINDOW
-    pair = (client_id, storable(plain_address(address), 45))
     recent = [
         row.created_at
         for row in list(_unwritten)
-        if (row.client_id, row.address) == pair
+        if (row.client_id, row.address) == (client_id, address)
         and row.reason in WRONG_CREDENTIALS
         and now < row.created_at + WINDOW
     ]

@@ -1,9 +1,11 @@
-"""Measures the server as it is deployed: requests a second, and how long they take.
+"""Runs the benchmarks, and measures the server as it is deployed.
 
-    ./run bench [--seconds 5] [--connections 16] [PATH …]
+    ./run bench                                           all
+    ./run bench NAME [OPTIONS …]                          one of benchmarks/
+    ./run bench [--seconds 5] [--connections 16] PATH …   requests a second of the server
 
-It serves a database of its own, or the one in DATABASE_URL, with granian and two workers. The load
-comes from this process on the same machine, so compare numbers with each other only.
+The last serves a database of its own, or the one in DATABASE_URL, with granian and two workers. The
+load comes from this process on the same machine, so compare numbers with each other only.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 GRANIAN = [str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--workers", "2"]
@@ -27,6 +30,28 @@ GRANIAN += ["config.wsgi:application"]
 
 
 def main() -> None:
+    arguments = sys.argv[1:]
+    names = find_benchmarks()
+    if arguments and arguments[0] in names:
+        sys.exit(run_benchmark(*arguments))
+    measure_server()
+    if not arguments:
+        sys.exit(max(run_benchmark(name) for name in names))
+
+
+def find_benchmarks() -> list[str]:
+    """Return the names of those in benchmarks/: the modules that have a main."""
+    folder = Path(__file__).parent.parent / "benchmarks"
+    return sorted(path.stem for path in folder.glob("*.py") if "def main(" in path.read_text())
+
+
+def run_benchmark(name: str, *arguments: str) -> int:
+    print(f"\n{name}", flush=True)
+    code: int = import_module(f"benchmarks.{name}").main(list(arguments))
+    return code
+
+
+def measure_server() -> None:
     parser = argparse.ArgumentParser(prog="./run bench")
     parser.add_argument("paths", nargs="*", default=["/healthz", "/readyz"], metavar="PATH")
     parser.add_argument("--seconds", type=float, default=5)
