@@ -10,6 +10,7 @@ from api.schema.operations import Schema, in_path, operation, parameter, query, 
 from api.schema.values import EXAMPLE_TIME, ID, TEXT_PATTERN, TIME
 from api.serializers import FlagField, StrictSerializer
 from api.urls import router
+from api.views.base import MAX_FILTER
 
 PREFIX = "/api/v1"
 CREATED = {"created": EXAMPLE_TIME}
@@ -81,6 +82,7 @@ RESOURCES: dict[str, Resource] = {
         key=NUMBER,
         notes="Nobody gives or takes a role that may more than they do.",
         names={"role": ref("Role")},
+        formats={"owner": "reference"},
         filters={"role": ref("Role")},
     ),
 }
@@ -165,7 +167,7 @@ def list_operation(resource: Resource, view: Any) -> Schema:
         query(
             name,
             words[name],
-            resource.filters.get(name, {"type": "string", "minLength": 1} | NO_NUL),
+            resource.filters.get(name, ID | {"maxLength": MAX_FILTER}),
         )
         for name in view.filters
     ]
@@ -182,7 +184,6 @@ def list_operation(resource: Resource, view: Any) -> Schema:
     )
 
 
-NO_NUL: Schema = {"pattern": TEXT_PATTERN}
 FILTER_WORDS = {
     "q": "Only names that begin like this, whatever the case.",
     "name": "Only those whose name begins like this, whatever the case.",
@@ -250,7 +251,9 @@ def _member(resource: Resource, view: Any, key: str) -> Schema:
 
 def _answer(serializer: StrictSerializer, resource: Resource) -> Schema:
     properties = {
-        name: _describe_in(resource, name, one) for name, one in serializer.fields.items()
+        # What was stored before a rule came stays readable: answers promise no format.
+        name: resource.names.get(name) or _describe(one, "")
+        for name, one in serializer.fields.items()
     }
     return {
         "type": "object",

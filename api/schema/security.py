@@ -28,6 +28,7 @@ def components() -> dict[str, Schema]:
             "allowedOrigins": {
                 "type": "array",
                 "maxItems": MAX_ORIGINS,
+                "uniqueItems": True,
                 "items": {
                     "type": "string",
                     "format": "origin",
@@ -49,6 +50,13 @@ def components() -> dict[str, Schema]:
     }
     return {
         "SecuritySettings": settings,
+        "SecurityChanges": settings
+        | {
+            "description": "What to change; at least one setting.",
+            "minProperties": 1,
+            "properties": settings["properties"]
+            | {"embeddedIframe": iframe | {"minProperties": 1}},
+        },
         "SecurityAnswer": {
             "type": "object",
             "required": ["details", "settings"],
@@ -143,7 +151,7 @@ def _settings(prefix: str, name: str) -> Schema:
             TAG,
             "Change security settings",
             description="Changes only what is present, to any depth.",
-            **body,
+            **body | {"body": ref("SecurityChanges")},
             **answer,
             **shared,
         ),

@@ -2,8 +2,9 @@
 
 from access.services import DEFAULT_LIFETIME, DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
 from api.schema.operations import Schema, in_path, operation, parameter, query, ref
-from api.schema.resources import NUMBER, PREFIX
+from api.schema.resources import NUMBER, PREFIX, page_of, paging
 from api.schema.values import EXAMPLE_TIME, ID, MAYBE_TIME, TIME
+from api.views.tokens import TokenViewSet
 
 TOKEN_EXAMPLE = {
     "id": "12",
@@ -91,15 +92,7 @@ def components() -> dict[str, Schema]:
             "properties": token
             | {"token": {"type": "string", "description": "Shown in this answer and never again."}},
         },
-        "TokenPage": {
-            "type": "object",
-            "required": ["results", "next", "previous"],
-            "properties": {
-                "results": {"type": "array", "items": ref("Token")},
-                "next": {"type": ["string", "null"], "description": "The next page's address."},
-                "previous": {"type": ["string", "null"]},
-            },
-        },
+        "TokenPage": page_of(ref("Token")),
         "NewToken": {
             "type": "object",
             "description": "Whose token it is, a user's or an API client's, and what it may do.",
@@ -170,11 +163,12 @@ def _list_tokens() -> Schema:
         parameters=[
             query("user", "Only those of this user.", ID),
             query("client", "Only those of this client.", ID),
-            query("cursor", "From the address of `next`.", {"type": "string", "format": "cursor"}),
-            query("page_size", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000}),
+            *paging(TokenViewSet),
+            parameter("IfNoneMatch"),
         ],
         answer=ref("TokenPage"),
-        example={"results": [TOKEN_EXAMPLE], "next": None, "previous": None},
+        example={"results": [TOKEN_EXAMPLE], "next": None},
+        tagged=True,
     )
 
 

@@ -1,6 +1,6 @@
 """What the views of the management API share: lists by key, entity tags, conditions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -14,10 +14,12 @@ from api.pagination import Ordering, paginate
 from api.serializers import StrictSerializer, parse
 from events.services import PreconditionFailed
 from features.serializers import hash_tag, names_tag, split_tags
+from tenancy.identifiers import has_control_characters
 from tenancy.spelling import did_you_mean
 
 Filter = Callable[[QuerySet[Any], str], QuerySet[Any]]
 
+MAX_FILTER = 254  # characters, as many as an email may have
 PAGING = ("order", "limit", "cursor")
 
 
@@ -50,7 +52,7 @@ class ResourceViewSet(IdempotentMixin, ApiViewSet):
         rows = self.rows()
         for name, narrow in self.filters.items():
             if name in parameters:
-                rows = narrow(rows, parameters[name])
+                rows = narrow(rows, _check_filter(name, parameters[name]))
         page = paginate(rows, self.orderings, parameters)
         results = [self.render(row) for row in page.rows]
         return self.answer({"results": results, "next": page.next})
@@ -83,6 +85,26 @@ class ResourceViewSet(IdempotentMixin, ApiViewSet):
             return
         if hash_tag(self.render(row)) not in split_tags(header):
             raise PreconditionFailed("it was changed meanwhile: read again, then repeat the change")
+
+
+def one_of(column: str, names: Iterable[str]) -> Filter:
+    """Return the filter of a column that holds one of a few names. ValidationError for others."""
+    known = [str(name) for name in names]
+
+    def narrow(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        if text not in known:
+            raise ValidationError({column: f'there is no "{text}"{did_you_mean(text, known)}'})
+        return rows.filter(**{column: text})
+
+    return narrow
+
+
+def _check_filter(name: str, text: str) -> str:
+    """Return what a list is to be narrowed by. ValidationError for what no column holds."""
+    if not 1 <= len(text) <= MAX_FILTER or has_control_characters(text):
+        reason = f"must have 1 to {MAX_FILTER} characters, none of them a control character"
+        raise ValidationError({name: reason})
+    return text
 
 
 def exact(column: str) -> Filter:

@@ -8,11 +8,11 @@ from rest_framework.response import Response
 
 from access.models import Membership
 from access.permissions import Action, Permission, Resource, Role
-from access.policy import MissingPermission, allows, covered, may_grant
+from access.policy import MissingPermission, UnknownOwner, allows, covered, may_grant
 from access.services import grant_role, revoke_role
 from api.pagination import Ordering
 from api.serializers import MembershipSerializer
-from api.views.base import ResourceViewSet, exact
+from api.views.base import ResourceViewSet, exact, one_of
 from tenancy.levels import Level
 from tenancy.models import Owner
 from tenancy.references import BadReference, find_by_reference
@@ -28,7 +28,7 @@ class MembershipViewSet(ResourceViewSet):
     orderings = {"created": Ordering("pk"), "-created": Ordering("pk", descending=True)}
     filters = {
         "user": exact("user__public_id"),
-        "role": exact("role"),
+        "role": one_of("role", Role),
         "organization": exact("organization__public_id"),
     }
     lookup_value_regex = "[0-9]{1,18}"
@@ -57,7 +57,7 @@ class MembershipViewSet(ResourceViewSet):
         self._require_grant(role, owner)
         user = find_owner(self.instance, Level.USER, members["user"]["public_id"])
         if user is None:
-            raise ValidationError({"user": "there is no such user"})
+            raise UnknownOwner("user not found")
         membership = grant_role(user, role, owner, actor=self.actor, origin=self.origin)  # type: ignore[arg-type]
         return self.answer(self.render(membership), status=201)
 
