@@ -96,7 +96,8 @@ class PolicyAdmin(StockAdmin):
         keys: set[int] = set()
         for name in self.get_search_fields(request):
             condition = self._matches(name, text)
-            keys.update(queryset.filter(condition).values_list("pk", flat=True)[:ROWS_COUNTED])
+            found = queryset.filter(condition).order_by().values_list("pk", flat=True)
+            keys.update(found[:ROWS_COUNTED])
         return queryset.filter(pk__in=sorted(keys)[:ROWS_COUNTED]), False
 
     @staticmethod

@@ -63,7 +63,7 @@ def _query(request: HttpRequest, level: Level) -> str:
 
 def seen_levels(actor: Actor) -> list[Level]:
     """Return the levels of which the actor sees any owner."""
-    return [level for level in OWNED_LEVELS if OWNERS[level].filter(visible(actor, level))[:1]]
+    return [level for level in OWNED_LEVELS if OWNERS[level].filter(visible(actor, level)).exists()]
 
 
 def chosen_level(label: str, levels: list[Level]) -> Level:
