@@ -1,9 +1,12 @@
 """The feature grid: what it writes, what it refuses, and what happens when two write at once."""
 
+from dataclasses import replace
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from access.actors import author_of
 from access.permissions import Role
 from access.services import grant_role
 from events.models import Event
@@ -13,7 +16,7 @@ from features.services import lock_feature, overrides_of, set_features
 from tenancy.models import System, User
 from tenancy.revision import touch_revision
 from tenancy.services import create_organization, create_user
-from tests.factories import BY, make_cast
+from tests.factories import BY, ORIGIN, make_cast
 
 
 @pytest.fixture
@@ -634,3 +637,18 @@ def test_undo__by_a_viewer__is_refused(cast, client):
     response = client.get(reverse("admin:undo_event", args=[event.pk]), follow=True)
 
     assert "Your roles do not let you" in response.content.decode()
+
+
+def test_grid_and_explanation__value_from_above__name_nobody_to_who_does_not_see_it(cast, client):
+    by = BY | {"actor": author_of(cast.carol), "origin": replace(ORIGIN, reason="a secret plan")}
+    set_features(cast.instance, {"actions": True}, **by)
+    number = field("actions").split("-")[1]
+    pages = [grid_of(cast.bob), reverse("admin:explain", args=["user", cast.bob.pk, number])]
+
+    to_root = [client.get(page).content.decode() for page in pages]
+    client.force_login(cast.alice)
+    to_alice = [client.get(page).content.decode() for page in pages]
+
+    assert all("carol" in page for page in to_root)
+    assert "a secret plan" in to_root[1]
+    assert not any("carol" in page or "a secret plan" in page for page in to_alice)

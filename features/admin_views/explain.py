@@ -8,13 +8,14 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from access.actors import Actor
 from access.pages import (
     find_owner_or_404,
     owner_context,
     page_context,
     page_of,
 )
-from access.policy import may_see
+from access.policy import may_see, visible_events
 from access.sites import actor_of
 from events.models import Event
 from events.services import StreamKey
@@ -46,7 +47,7 @@ def explain(request: HttpRequest, level: str, key: int, feature: int) -> HttpRes
             }
             for said in explanation.levels
         ],
-        "last": _last_event(explanation),
+        "last": _last_event(actor, explanation),
     }
     return TemplateResponse(request, "admin/features/explain.html", context)
 
@@ -86,7 +87,7 @@ def _address(owner: Any, feature: Any) -> str:
     return reverse("admin:explain", args=[owner.level.label, owner.pk, feature.pk])
 
 
-def _meant_owners(actor: Any, text: str) -> list[Any]:
+def _meant_owners(actor: Actor, text: str) -> list[Any]:
     """Return the owner of a reference, or everybody whose name begins with the text."""
     try:
         owner = find_by_reference(text)
@@ -95,14 +96,15 @@ def _meant_owners(actor: Any, text: str) -> list[Any]:
     return [owner] if may_see(actor, owner) else []
 
 
-def _last_event(explanation: Any) -> Event | None:
-    """Return the last change of the value that counts."""
+def _last_event(actor: Actor, explanation: Any) -> Event | None:
+    """Return the last change of the value that counts, if the actor sees it."""
     winner = next(level for level in explanation.levels if level.is_winner)
     if winner.owner is None:
         return None
     key = StreamKey.of(winner.owner)
     return (
         Event.objects.filter(
+            visible_events(actor),
             stream__kind=key.kind,
             stream__instance=key.instance,
             stream__owner=key.owner,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from access.pages import (
     owner_context,
 )
 from access.permissions import Action, Permission
-from access.policy import require
+from access.policy import require, visible_events
 from access.sites import actor_of, keep_typed, origin_of, take_kept
 from events.models import Event
 from events.services import PreconditionFailed, StreamKey
@@ -56,6 +57,7 @@ class Row:
     inherited_owner: Owner | None
     locked_above: Level | None
     is_settable: bool
+    changed_at: datetime | None = None
     last: Event | None = None
     entry: Entry | None = None
     has_conflict: bool = False
@@ -319,7 +321,7 @@ def _show(
         request.GET.get("page")
     )
     shown: list[Row] = list(page.object_list)
-    _add_last_events(owner, shown)
+    _add_last_events(actor, owner, shown)
     if form:
         _add_posted(shown, form, set(conflicts))
     context = owner_context(request, actor, owner, "features") | {
@@ -378,18 +380,22 @@ def _make_row(definition: Definition, owner: Owner, state: LineageState) -> Row:
         by_level.get(inherited.source),
         locking_level(definition.rules, overrides, owner.level),
         definition.may_be_set_at(owner.level) and not definition.is_retired,
+        stored.changed_at if (stored := overrides.get(effective.source)) else None,
     )
 
 
-def _add_last_events(owner: Owner, rows: Sequence[Row]) -> None:
-    """Give each row the last change of what counts, with one query for all."""
+def _add_last_events(actor: Actor, owner: Owner, rows: Sequence[Row]) -> None:
+    """Give each row the last change of what counts, with one query for all.
+
+    Who changed something above is only told to those who see that history.
+    """
     streams = Q(pk__in=[])
     for one in owner.lineage():
         key = StreamKey.of(one)
         streams |= Q(stream__kind=key.kind, stream__instance=key.instance, stream__owner=key.owner)
     wanted = {row.definition.key: row.effective.source.label for row in rows}
     newest = (
-        Event.objects.filter(streams, subject__in=list(wanted))
+        Event.objects.filter(visible_events(actor), streams, subject__in=list(wanted))
         .order_by()
         .values("stream", "subject")
         .annotate(last=Max("pk"))
