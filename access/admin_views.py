@@ -22,7 +22,7 @@ from access.pages import OWNERS, owner_context, page_context, page_of
 from access.permissions import Action, Permission, Resource, Role
 from access.policy import allows, covered, may_grant, may_see, require, visible
 from access.services import grant_role, revoke_role
-from access.sites import actor_of, origin_of
+from access.sites import actor_of, origin_of, typed_in
 from tenancy.levels import Level
 from tenancy.models import Instance, Owner, System, User
 from tenancy.references import BadReference, find_by_reference
@@ -100,7 +100,7 @@ def add_tenant(request: HttpRequest, level: Level) -> HttpResponse:
     actor, kind = actor_of(request), KINDS[level]
     if not may_add(actor, level):
         raise PermissionDenied(f"missing permission {kind.may(Action.WRITE)}")
-    form = kind.new_form(request.POST or None, initial=_initial_parent(actor, kind))
+    form = kind.new_form(typed_in(request), initial=_initial_parent(actor, kind))
     if request.method == "POST" and form.is_valid():
         fields = dict(form.cleaned_data)
         fields["public_id"] = fields["public_id"] or None
@@ -126,13 +126,12 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
     may_write = allows(actor, kind.may(Action.WRITE), owner)
     may_delete = allows(actor, kind.may(Action.DELETE), owner)
     initial = kind.initial(owner)
-    form = kind.form(initial=initial)
+    form = kind.form(typed_in(request), initial=initial)
     if request.method == "POST" and request.POST.get("do") == "delete":
         require(actor, kind.may(Action.DELETE), owner)
         return _delete(request, actor, owner)
     if request.method == "POST":
         require(actor, kind.may(Action.WRITE), owner)
-        form = kind.form(request.POST, initial=initial)
         if form.is_valid() and _change(request, actor, owner, form):
             messages.success(request, _("Saved."))
             return redirect(request.path)
@@ -154,7 +153,7 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
 def grant(request: HttpRequest) -> HttpResponse:
     """Ask who gets which role on what, and grant it."""
     actor = actor_of(request)
-    form = forms.MembershipForm(request.POST or None, initial=request.GET.dict())
+    form = forms.MembershipForm(typed_in(request), initial=request.GET.dict())
     if request.method == "POST" and form.is_valid():
         user = _meant(actor, form, "user", Level.USER)
         role = Role(form.cleaned_data["role"])

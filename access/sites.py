@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.core import signing
 from django.core.signing import BadSignature
@@ -111,6 +111,7 @@ NAVIGATION: tuple[tuple[Any, tuple[tuple[Any, str, str, str], ...]], ...] = (
 )
 
 
+NEVER_KEPT = {"csrfmiddlewaretoken", "confirm", "do"}
 KEPT = "kept"  # of the sessions' and signatures' names for what was typed
 
 
@@ -124,6 +125,18 @@ def take_kept(request: HttpRequest) -> QueryDict | None:
     """Return, once, what was typed into this page's form before the session ended."""
     typed = request.session.pop(f"{KEPT}:{request.path}", None)
     return None if typed is None else QueryDict(typed)
+
+
+def typed_in(request: HttpRequest) -> QueryDict | None:
+    """Return what a form was sent with or, once, what was typed before the session ended."""
+    if request.method == "POST":
+        return request.POST
+    kept = take_kept(request)
+    if kept is not None:
+        messages.warning(
+            request, _("Your session had ended. What you typed is here, and not saved yet.")
+        )
+    return kept
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -197,7 +210,8 @@ class StrataSite(AdminSite):
         from django.contrib.admin.forms import AdminAuthenticationForm
 
         form = request.POST.copy()
-        form.pop("csrfmiddlewaretoken", None)
+        for name in [name for name in form if "password" in name or name in NEVER_KEPT]:
+            del form[name]
         typed = {"path": request.path, "form": form.urlencode()}
         context = {
             **self.each_context(request),

@@ -20,7 +20,7 @@ from access.actors import Actor
 from access.pages import page_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
-from access.sites import Card, Found, Notice, actor_of, origin_of
+from access.sites import Card, Found, Notice, actor_of, origin_of, typed_in
 from clients import forms as typed
 from clients import services
 from clients.catalogue import CLIENT_FEATURES
@@ -45,7 +45,7 @@ def add_client(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     instances = list(Instance.objects.filter(_writable(actor))[:2])
     initial = {"instance": instances[0].public_id if len(instances) == 1 else ""}
-    form = typed.ClientForm(request.POST or None, initial=initial)
+    form = typed.ClientForm(typed_in(request), initial=initial)
     if request.method == "POST" and form.is_valid():
         instance = _meant_instance(actor, form.cleaned_data["instance"])
         if instance is None:

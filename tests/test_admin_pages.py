@@ -527,3 +527,31 @@ def test_feature__changed_by_the_owner_of_an_organization__is_refused(cast, clie
         assert client.post(address, {"do": "disable", "confirm": "system"}).status_code == 403
     assert client.post(reverse("admin:features_feature_add"), feature_form()).status_code == 403
     assert Feature.objects.get(key="actions").enabled
+
+
+# A session that ended while a form was open
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "name"),
+    [
+        ("/admin/tenancy/user/add/", {"parent": "acme", "password": "hidden thing"}, "username"),
+        ("/admin/access/membership/add/", {"role": "ORG_OWNER"}, "user"),
+        ("/admin/clients/apiclient/add/", {"instance": "main"}, "description"),
+        ("/admin/features/feature/add/", {"kind": "boolean"}, "name"),
+    ],
+)
+def test_form__session_ended__shows_what_was_typed_but_no_password(
+    cast, client, path, fields, name
+):
+    cast.root.set_password("a quite long password")
+    cast.root.save()
+    client.logout()
+
+    kept = client.post(path, fields | {name: "typed before"}).context["kept"]
+    sign_in = {"username": "root", "password": "a quite long password", "next": path, "kept": kept}
+    page = text_of(client.post(reverse("admin:login"), sign_in, follow=True))
+
+    assert "What you typed is here" in page
+    assert "typed before" in page
+    assert "hidden thing" not in page

@@ -13,7 +13,7 @@ from access.admin_views import add_errors
 from access.pages import page_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, require, visible_events
-from access.sites import actor_of, origin_of
+from access.sites import actor_of, keep_typed, origin_of, typed_in
 from events.models import Event
 from features.admin_views.charts import count_levels, count_weeks
 from features.defining import (
@@ -50,7 +50,7 @@ def define(request: HttpRequest) -> HttpResponse:
     """Ask for a new feature, and define it."""
     actor = actor_of(request)
     require(actor, WRITE_DEFINITIONS, System())
-    form = NewDefinitionForm(request.POST or None)
+    form = NewDefinitionForm(typed_in(request))
     if request.method == "POST" and form.is_valid():
         fields = dict(form.cleaned_data)
         key = fields.pop("key")
@@ -65,13 +65,14 @@ def define(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/features/definition_form.html", context)
 
 
+@keep_typed
 def edit(request: HttpRequest, key: int) -> HttpResponse:
     """Change a definition: of a built-in one only what does not come with the code."""
     actor = actor_of(request)
     require(actor, WRITE_DEFINITIONS, System())
     feature = find_feature_or_404(key)
     form_of_kind = ExpiryForm if feature.builtin else DefinitionForm
-    form = form_of_kind(request.POST or None, initial=initial_of(feature))
+    form = form_of_kind(typed_in(request), initial=initial_of(feature))
     if request.method == "POST" and form.is_valid():
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         try:
