@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 
 from django.db import Error, connection, transaction
 
@@ -20,8 +21,22 @@ def write_aside(write: Callable[[], object]) -> bool:
             write()
     except Error as error:
         log.debug("not written: %s", error)
+        _let_go(error)
         return False
     return True
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what a caught database error holds: its frames, and with them a cursor.
+
+    Django's database errors are reference cycles, which the garbage collector takes apart in
+    whatever thread it runs. A cursor of SQLite waits there for its connection, which another thread
+    may be using to wait for a lock that this very thread holds: both would stand still until one
+    gives up.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager
