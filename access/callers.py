@@ -26,6 +26,13 @@ class UnknownHost(ObjectDoesNotExist):
         super().__init__(f'no instance answers at the host "{host}": use the domain of an instance')
 
 
+class PlainHttp(Exception):
+    """A request without TLS where the settings ask for it."""
+
+    def __init__(self) -> None:
+        super().__init__("this API is served over HTTPS only")
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, at which instance, and the revision that the request is answered at."""

@@ -18,6 +18,7 @@ from django.core.exceptions import (
 from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 
+from access.callers import PlainHttp
 from clients.authentication import UnsupportedScheme
 from clients.refusals import storable
 
@@ -58,6 +59,10 @@ class Problem:
 PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     # The first class that fits counts: subclasses stand before their bases.
     (SuspiciousOperation, Problem(200, "invalid_argument", "the request is too large")),
+    (
+        PlainHttp,
+        Problem(403, "client_permission_error", "this API is served over HTTPS only"),
+    ),
     (
         UnsupportedScheme,
         Problem(205, "invalid_auth_method", "the authorization scheme is not supported: use Basic"),

@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from access.callers import UnknownHost, host_of
+from access.callers import PlainHttp, UnknownHost, host_of
 from access.parsers import BodyTooLarge
 from access.problems import Code, Problem
 from clients.refusals import note_denied
@@ -37,10 +37,6 @@ API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/
 AS_REST_DOES = {"separators": (",", ":"), "ensure_ascii": False}
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
 LOST_RACES = {"40001", "40P01"}  # SQLSTATE: serialization failure, deadlock detected
-
-
-class PlainHttp(Exception):
-    """A request without TLS where the settings ask for it."""
 
 
 STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (

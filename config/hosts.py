@@ -1,12 +1,14 @@
 """Who is asked, and how: hosts that are nobody's and plain HTTP are refused."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from access.callers import UnknownHost, host_of, revision_of
-from config.errors import PlainHttp, is_api_path, respond
+from access.callers import PlainHttp, UnknownHost, host_of, revision_of
+from clients.envelope import refuse
+from config.errors import is_api_path, respond
 from rpc.urls import METHOD_PREFIXES
 from tenancy.hosts import is_accepted_host
 
@@ -51,8 +53,17 @@ class RefusePlainHttp:
                 return respond(error)
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponseBase | None:
+        """Refuse the endpoints of `/clients/` in their envelope; no other path there exists."""
+        if request.path.startswith("/clients/"):
+            try:
+                require_https(request)
+            except PlainHttp as error:
+                return refuse(request, error)
+        return None
+
 
 def require_https(request: HttpRequest) -> None:
     """Raise PlainHttp for a request without TLS where the settings ask for it."""
     if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-        raise PlainHttp("this API is served over HTTPS only")
+        raise PlainHttp

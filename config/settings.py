@@ -91,6 +91,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
+SECURE_REDIRECT_EXEMPT = [r"^clients/"]  # an API: config.hosts refuses its calls
 APPEND_SLASH = False  # an API never redirects a request with a body
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -124,7 +125,9 @@ SQLITE_OPTIONS: dict[str, Any] = {
 }
 
 
-def configure_database(database: dict[str, Any], pool_size: int) -> dict[str, Any]:
+def configure_database(
+    database: dict[str, Any], pool_size: int, pool_timeout: int = 2
+) -> dict[str, Any]:
     """Add to a database's address how to use it."""
     options = database.get("OPTIONS", {})
     if database["ENGINE"] == "django.db.backends.sqlite3":
@@ -133,7 +136,9 @@ def configure_database(database: dict[str, Any], pool_size: int) -> dict[str, An
     options = {"connect_timeout": 5} | options
     if pool_size:
         # A pool, because a connection for each thread of each process would exhaust the server's.
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        # A request that waits for a connection holds a thread: where the database is away, a short
+        # wait lets the server go on to say so, to probes too, and not hang.
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": pool_timeout}
     return database | {"OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
@@ -141,6 +146,7 @@ DATABASES = {
     "default": configure_database(
         environment.database("DATABASE_URL", default="sqlite:///db.sqlite3"),
         environment.integer("DATABASE_POOL_SIZE", default=20, minimum=0, maximum=1000),
+        environment.integer("DATABASE_POOL_TIMEOUT", default=2, minimum=1, maximum=60),
     )
 }
 

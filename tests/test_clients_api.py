@@ -69,6 +69,22 @@ def refused(answer, code, error, **members):
 # The envelope
 
 
+def test_plain_http__where_https_is_asked_for__is_refused_and_not_redirected(
+    client, owner, call, settings
+):
+    settings.SECURE_SSL_REDIRECT = True
+
+    over_http = call("add", {"description": "new"})
+    over_https = client.get("/clients/list", headers=basic(owner), secure=True)
+    unknown = client.get("/clients/nothing")
+
+    assert over_http["error_description"] == "this API is served over HTTPS only"
+    assert refused(over_http, 403, "client_permission_error")
+    assert [each["description"] for each in over_https.json()["results"]] == ["owner"]
+    assert unknown.status_code == 404
+    assert unknown["Content-Type"].startswith("text/html")
+
+
 def test_success__as_text__is_compact_sorted_and_not_stored(client, owner):
     response = client.post("/clients/clear_whitelist", headers=basic(owner))
 

@@ -31,6 +31,7 @@ WRONG = [
     ({"HSTS_SECONDS": "-1"}, "HSTS_SECONDS is wrong: write a whole number from 0 to 63072000."),
     ({"HSTS_SECONDS": "1h"}, "HSTS_SECONDS is wrong: write a whole number from 0 to 63072000."),
     ({"DATABASE_POOL_SIZE": "1001"}, "DATABASE_POOL_SIZE is wrong: write a whole number from 0"),
+    ({"DATABASE_POOL_TIMEOUT": "0"}, "DATABASE_POOL_TIMEOUT is wrong: write a whole number from 1"),
     ({"DATABASE_URL": "db.sqlite3"}, "DATABASE_URL is wrong: it is no address of a SQLite or"),
     ({"DATABASE_URL": "mysql://u@h/n"}, "DATABASE_URL is wrong: it is no address of a SQLite or"),
     ({"DATABASE_URL": "postgres://u:p@h:port/n"}, "DATABASE_URL is wrong: it cannot be read"),
@@ -97,6 +98,7 @@ def read_everything(environment: Environment) -> None:
         environment.boolean(name, default=False)
     environment.integer("HSTS_SECONDS", default=0, minimum=0, maximum=63_072_000)
     environment.integer("DATABASE_POOL_SIZE", default=0, minimum=0, maximum=1000)
+    environment.integer("DATABASE_POOL_TIMEOUT", default=2, minimum=1, maximum=60)
     environment.database("DATABASE_URL", default="sqlite:///db.sqlite3")
     environment.hosts("ALLOWED_HOSTS", default=[])
     for name in ("CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"):
@@ -190,12 +192,13 @@ def test_database__absolute_sqlite_file__stays_where_it_is():
 def test_database__postgres__has_a_pool_and_keeps_the_options_of_its_address():
     url = "postgres://user:p%40ss@db.example:5433/strata?sslmode=require"
 
-    database = configure_database(parse_database_url(url), pool_size=7)
+    database = configure_database(parse_database_url(url), pool_size=7, pool_timeout=3)
 
     assert (database["USER"], database["PASSWORD"]) == ("user", "p@ss")
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", 5433, "strata")
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["OPTIONS"]["pool"]["max_size"] == 7
+    assert database["OPTIONS"]["pool"]["timeout"] == 3
     assert database["CONN_MAX_AGE"] == 0
 
 
