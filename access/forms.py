@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from access.permissions import Role
 from tenancy.identifiers import PUBLIC_ID_MAX_LENGTH
 
-LONG = {"size": 60}
-
 
 class NameForm(forms.Form):
     """An organization that exists."""

@@ -419,3 +419,23 @@ def test_task__disable_a_feature_everywhere(visitor):
 
     assert not Feature.objects.get(key="actions").enabled
     assert visitor.clicks <= 3
+
+
+def test_bulk__marked_and_previewed__is_confirmed_and_undone(visitor, cast):
+    for owner in (cast.acme, cast.globex):
+        set_features(owner, {"actions": True}, **BY)
+    visitor.open("/admin/overrides/?level=organization&feature=actions")
+
+    visitor.page.get_by_role("checkbox", name="Acme, Actions").check()
+    visitor.page.get_by_label("What to do").select_option("set")
+    visitor.page.get_by_label("Value to set").fill("off")
+    visitor.click("Preview…")
+    found = visitor.audit()
+    visitor.picture("preview")
+    visitor.click("Make one change")
+
+    assert found == []
+    assert (own(cast.acme), own(cast.globex)) == ({"actions": False}, {"actions": True})
+    visitor.click("Undo")
+    visitor.click("Undo one change")
+    assert own(cast.acme) == {"actions": True}

@@ -336,7 +336,6 @@ def _show(
         "stages": Stage,
         "filters": _filters(),
         "overridden": sum(owner.level in levels for levels in state.overrides.values()),
-        "locked_hint": _("Inherited values change with the levels above; set ones stay."),
     }
     return TemplateResponse(request, "admin/features/grid.html", context)
 
