@@ -54,7 +54,7 @@ def paginate(
     ValidationError for an order without an index behind it, a limit outside 1 to MAX_LIMIT, or a
     cursor that this list did not give out.
     """
-    limit = _parse_limit(parameters.get("limit", str(DEFAULT_LIMIT)))
+    limit = parse_limit(parameters.get("limit", str(DEFAULT_LIMIT)))
     name = parameters.get("order", next(iter(orderings)))
     if name not in orderings:
         raise ValidationError({"order": f"must be one of: {', '.join(orderings)}"})
@@ -70,7 +70,8 @@ def paginate(
     return Page(found[:limit], signing.dumps([*scope, value, last.pk], salt=SALT))
 
 
-def _parse_limit(text: str) -> int:
+def parse_limit(text: str) -> int:
+    """Return how many rows a page has. ValidationError outside 1 to MAX_LIMIT."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_LIMIT):
         raise ValidationError({"limit": f"must be a number from 1 to {MAX_LIMIT}"})
     return int(text)

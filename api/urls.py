@@ -1,7 +1,11 @@
 from rest_framework.routers import SimpleRouter
 
+from api.views.definitions import DefinitionViewSet
+from api.views.events import EventViewSet, RunViewSet
 from api.views.explain import ExplainViewSet
 from api.views.memberships import MembershipViewSet
+from api.views.overrides import LockViewSet, OverrideViewSet
+from api.views.plans import PlanViewSet
 from api.views.tenants import InstanceViewSet, OrganizationViewSet, UserViewSet
 from api.views.tokens import TokenViewSet
 
@@ -11,6 +15,12 @@ router.register("organizations", OrganizationViewSet, "organization")
 router.register("users", UserViewSet, "user")
 router.register("memberships", MembershipViewSet, "membership")
 router.register("tokens", TokenViewSet, "token")
+router.register("features", DefinitionViewSet, "definition")
+router.register("overrides", OverrideViewSet, "override")
+router.register("locks", LockViewSet, "lock")
+router.register("events", EventViewSet, "event")
+router.register("runs", RunViewSet, "run")
+router.register("plans", PlanViewSet, "plan")
 router.register("explain", ExplainViewSet, "explain")
 
 urlpatterns = router.urls

@@ -44,6 +44,10 @@ for name, texts in {
 
 # 412 like 404 and 409: it depends on the state, which a schema does not know.
 ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "429"]
+RULED = [
+    *("createMembership", "issueToken", "exchangeToken", "createDefinition", "lockFeature"),
+    *("carryOutPlan",),
+]
 FORMS = ("/clients", "/oauth")
 
 
@@ -63,9 +67,10 @@ def make_schema():
                     "include-path-regex": "^/clients/",
                     "checks": {"negative_data_rejection": {"enabled": False}},
                 },
-                # Whether a role fits an owner, and who has which permission, no schema says.
+                # Whether a role fits an owner, a default its kind, a lock a value that is set: no
+                # schema says.
                 {
-                    "include-operation-id": ["createMembership", "issueToken", "exchangeToken"],
+                    "include-operation-id": RULED,
                     "checks": {
                         "positive_data_acceptance": {"expected-statuses": [*ACCEPTED, "400"]}
                     },

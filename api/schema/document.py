@@ -5,10 +5,10 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from api.schema import clients, features, operations, resources, security, singles, values
+from api.schema import clients, features, history, operations, resources, security, singles, values
 from api.schema.operations import Schema
 
-PARTS = (features, security, clients, resources, singles)
+PARTS = (features, security, clients, resources, history, singles)
 VERBS = ("get", "post", "put", "patch", "delete")
 
 TAGS = (
@@ -20,6 +20,9 @@ TAGS = (
     ("OAuth", "Token exchange, by which a client acts in a user's name."),
     ("API clients", "Clients, their features, secrets and allow lists."),
     ("Tenants", "Instances, organizations, users and their roles."),
+    ("Definitions", "Which features there are, of which kind, and what holds by default."),
+    ("Overrides", "What owners set, locks, and changes of many owners at once."),
+    ("History", "What happened, and taking it back."),
     ("Tokens", "Bearer tokens of users and API clients."),
 )
 

@@ -222,17 +222,26 @@ def operation(  # noqa: PLR0913 - an operation has that many parts, each by name
     status: int = 200,
     tagged: bool = False,
     deprecated: bool = False,
+    fails: Iterable[int] = (),
 ) -> Schema:
     """Return an operation with all its errors and headers.
 
     ``tagged`` is for answers that carry an entity tag. Without an ``answer`` there is no body.
+    ``fails`` are statuses of errors beyond those that follow from the rest.
     """
     listed = list(parameters)
     has_condition = parameter("IfMatch") in listed
     errors = [
         *EVERYWHERE,
-        *(WITH_BODY if body is not None else [409] if status == 204 or has_condition else []),
+        *(
+            WITH_BODY
+            if body is not None
+            else [409]
+            if status == 204 or parameter("IdempotencyKey") in listed or has_condition
+            else []
+        ),
         *([412] if has_condition else []),
+        *fails,
     ]
     success: Schema = {
         "description": "Done." if status == 204 else summary,

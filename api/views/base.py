@@ -23,8 +23,21 @@ MAX_FILTER = 254  # characters, as many as an email may have
 PAGING = ("order", "limit", "cursor")
 
 
-class ResourceViewSet(IdempotentMixin, ApiViewSet):
-    """A list and its members, each answered with an entity tag over all that it says.
+class ManagementViewSet(IdempotentMixin, ApiViewSet):
+    """A view whose answers carry an entity tag over all that they say."""
+
+    def answer(self, body: dict[str, Any], status: int = 200) -> Response:
+        """Answer a body with its entity tag, or 304 when the caller has it already."""
+        tag = hash_tag(body)
+        if self.request.method == "GET" and names_tag(
+            self.request.headers.get("If-None-Match"), tag
+        ):
+            return Response(status=304, headers={"ETag": tag})
+        return Response(body, status=status, headers={"ETag": tag})
+
+
+class ResourceViewSet(ManagementViewSet):
+    """A list and its members.
 
     Subclasses say `serializer_class`, by what a list is ordered and filtered (each with an index
     behind it), and which rows the caller sees.
@@ -34,6 +47,11 @@ class ResourceViewSet(IdempotentMixin, ApiViewSet):
     orderings: ClassVar[Mapping[str, Ordering]] = {"created": Ordering("pk")}
     filters: ClassVar[Mapping[str, Filter]] = {}
 
+    @property
+    def known_filters(self) -> Mapping[str, Filter]:
+        """The filters of the list; a subclass adds those that need to know the caller."""
+        return self.filters
+
     def rows(self) -> QuerySet[Any]:
         """Return what the caller sees, all of it."""
         raise NotImplementedError
@@ -41,7 +59,7 @@ class ResourceViewSet(IdempotentMixin, ApiViewSet):
     def list(self, request: Request) -> Response:
         """Return one page. ValidationError for a parameter that the list does not know."""
         parameters = request.query_params.dict()
-        known = [*self.filters, *PAGING]
+        known = [*self.known_filters, *PAGING]
         unknown = {
             name: f"there is no such parameter{did_you_mean(name, known)}"
             for name in parameters
@@ -50,7 +68,7 @@ class ResourceViewSet(IdempotentMixin, ApiViewSet):
         if unknown:
             raise ValidationError(unknown)
         rows = self.rows()
-        for name, narrow in self.filters.items():
+        for name, narrow in self.known_filters.items():
             if name in parameters:
                 rows = narrow(rows, _check_filter(name, parameters[name]))
         page = paginate(rows, self.orderings, parameters)
@@ -65,15 +83,6 @@ class ResourceViewSet(IdempotentMixin, ApiViewSet):
         """Return the checked members of the request's body. ValidationError names every fault."""
         members: dict[str, Any] = parse(self.serializer_class, self.body(), partial=partial)
         return members
-
-    def answer(self, body: dict[str, Any], status: int = 200) -> Response:
-        """Answer a body with its entity tag, or 304 when the caller has it already."""
-        tag = hash_tag(body)
-        if self.request.method == "GET" and names_tag(
-            self.request.headers.get("If-None-Match"), tag
-        ):
-            return Response(status=304, headers={"ETag": tag})
-        return Response(body, status=status, headers={"ETag": tag})
 
     def check_if_match(self, row: Any) -> None:
         """Raise PreconditionFailed when If-Match names another state than the row's.

@@ -1,0 +1,206 @@
+"""The history: events that the caller sees, the runs of bulk changes, and taking both back."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils.dateparse import parse_datetime
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.permissions import Action, Permission
+from access.policy import MissingPermission, changeable_events, visible_events
+from api.pagination import Ordering
+from api.plans import LARGEST, BulkMixin, answer_plan, read_options
+from api.references import read_reference
+from api.views.base import ManagementViewSet, ResourceViewSet, exact
+from events.models import Event, Run
+from features.bulk.plan import plan_rows, write_reference
+from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
+from features.serializers import render_time
+from tenancy.levels import Level
+
+NEWEST = {"-created": Ordering("pk", descending=True), "created": Ordering("pk")}
+
+
+def by_run(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Narrow events to one run. ValidationError for what is no id of one."""
+    try:
+        return rows.filter(run=UUID(text))
+    except ValueError:
+        raise ValidationError({"run": "must be a UUID"}) from None
+
+
+def since(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Narrow events to those at a time or after it."""
+    return rows.filter(created_at__gte=_read_time("since", text))
+
+
+def until(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Narrow events to those before a time."""
+    return rows.filter(created_at__lt=_read_time("until", text))
+
+
+class EventViewSet(BulkMixin, ResourceViewSet):
+    """The events of this instance, and of the system for its operators."""
+
+    orderings = NEWEST
+    filters = {
+        "feature": exact("subject"),
+        "type": exact("type"),
+        "actor": exact("actor_id"),
+        "run": by_run,
+        "since": since,
+        "until": until,
+    }
+    lookup_value_regex = "[0-9]{1,18}"
+
+    @property
+    def known_filters(self) -> dict[str, Any]:
+        """The filters, with the owner, which is one of this instance."""
+        return {"owner": self._by_owner, **self.filters}
+
+    def rows(self) -> QuerySet[Event]:
+        """Return the events that the caller sees."""
+        here = Q(stream__instance__in=["", self.instance.public_id])
+        return Event.objects.filter(here, visible_events(self.actor)).select_related("stream")
+
+    def render(self, row: Event) -> dict[str, Any]:
+        """Return an event's JSON."""
+        return render_event(row)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one event."""
+        return self.answer(self.render(get_object_or_404(self.rows(), pk=pk)))
+
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Take one change back, or with ``dry_run`` say what that would do."""
+        return undo(self, self.rows().filter(pk=pk), pk)
+
+    def _by_owner(self, rows: QuerySet[Event], text: str) -> QuerySet[Event]:
+        level, public_id = read_reference(text)
+        if level is Level.SYSTEM:
+            return rows.filter(stream__kind=level.label, stream__instance="")
+        instance = self.instance.public_id
+        owner = instance if level is Level.INSTANCE else public_id
+        return rows.filter(stream__kind=level.label, stream__instance=instance, stream__owner=owner)
+
+
+class RunViewSet(BulkMixin, ManagementViewSet):
+    """The bulk changes, the newest first, and how far each has come: for who sees their events."""
+
+    lookup_value_regex = "[^/]+"
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one run."""
+        run = get_object_or_404(Run, pk=_read_uuid(pk))
+        if not self._events(pk).exists():
+            raise Http404("run not found")
+        return self.answer(render_run(run))
+
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Take all changes of a run back, or with ``dry_run`` say what that would do."""
+        return undo(self, self._events(pk), pk)
+
+    def _events(self, text: str) -> QuerySet[Event]:
+        here = Q(stream__instance__in=["", self.instance.public_id])
+        events = Event.objects.filter(here, visible_events(self.actor), run=_read_uuid(text))
+        return events.order_by("-id")
+
+
+def undo(view: Any, events: QuerySet[Event], what: str) -> Response:
+    """Take events back, leaving alone what was changed again since, and answer with the plan."""
+    events = events.filter(stream__kind__in=FEATURE_KINDS)
+    count = events.order_by()[: LARGEST + 1].count()
+    if not count:
+        raise Http404("event not found")
+    if count > LARGEST:
+        raise ValidationError(f"it has more than {LARGEST} events: use the command features_undo")
+    if events.filter(changeable_events(view.actor)).order_by().count() != count:
+        raise MissingPermission(Permission.on_features(_nearest(events), Action.WRITE))
+    options = read_options(view.body())
+    with plan_rows(undo_rows(events), interpret_undo) as plan:
+        return answer_plan(view, plan, options, kind="undo", undoes=what, despite_faults=True)
+
+
+def render_event(event: Event) -> dict[str, Any]:
+    """Return an event as JSON tells it; null for what was not set."""
+    stream = event.stream
+    levels = {level.label: level for level in Level}
+    is_owner = stream.kind in FEATURE_KINDS
+    owner = (
+        write_reference(levels[stream.kind], stream.instance, stream.owner) if is_owner else None
+    )
+    return {
+        "id": event.pk,
+        "stream": str(stream),
+        "owner": owner,
+        "sequence": event.sequence,
+        "type": event.type,
+        "subject": event.subject,
+        "before": event.before,
+        "after": event.after,
+        "locked_before": event.locked_before,
+        "locked_after": event.locked_after,
+        "actor": {"type": event.actor_type, "id": event.actor_id, "name": event.actor_name},
+        "on_behalf_of": {
+            "type": event.behalf_type,
+            "id": event.behalf_id,
+            "name": event.behalf_name,
+        }
+        if event.behalf_type
+        else None,
+        "surface": event.surface,
+        "reason": event.reason,
+        "run": str(event.run) if event.run else None,
+        "request_id": event.request_id,
+        "address": event.address,
+        "created": render_time(event.created_at),
+    }
+
+
+def render_run(run: Run) -> dict[str, Any]:
+    """Return a run as JSON tells it."""
+    return {
+        "id": str(run.pk),
+        "kind": run.kind,
+        "state": run.state,
+        "actor": {"type": run.actor_type, "id": run.actor_id, "name": run.actor_name},
+        "surface": run.surface,
+        "reason": run.reason,
+        "undoes": run.undoes or None,
+        "changed": run.changed,
+        "unchanged": run.unchanged,
+        "errors": run.errors,
+        "started": render_time(run.started_at),
+        "finished": render_time(run.finished_at) if run.finished_at else None,
+    }
+
+
+def _nearest(events: QuerySet[Event]) -> Level:
+    kinds = set(events.order_by().values_list("stream__kind", flat=True).distinct())
+    return min(Level.from_label(kind) for kind in kinds)
+
+
+def _read_uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404("run not found") from None
+
+
+def _read_time(name: str, text: str) -> datetime:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValidationError({name: "must be a time such as 2026-06-13T06:44:36Z"})
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
