@@ -3,7 +3,8 @@
 The rows themselves are made by tenancy.services, which knows nothing of events.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from events.services import Author, Entry, Origin, StreamKey, append
 from tenancy import services as rows
+from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
 from tenancy.revision import touch_revision
 
@@ -26,6 +28,10 @@ CHANGEABLE: Mapping[type[Owner], frozenset[str]] = {
     User: frozenset({"username", "name", "email", "is_active", "is_staff"}),
 }
 """What may be changed of a tenant afterwards. Ids and places never: settings hang on them."""
+
+before_deletion: list[Callable[..., None]] = []
+"""What empties a tenant, with a record, before it goes: called with the owner, ``actor`` and
+``origin``. The apps above this one, whose settings end with it, add theirs when they are ready."""
 
 
 def create_instance(
@@ -75,9 +81,10 @@ def create_user(
 def change_tenant(
     owner: AnyOwner, changes: Mapping[str, Any], *, actor: Author, origin: Origin
 ) -> AnyOwner:
-    """Set some of a tenant's CHANGEABLE fields, with an event for each that becomes another.
+    """Return the tenant with some of its CHANGEABLE fields set, an event for each that differs.
 
-    ValidationError for another field or a bad value; then nothing is written.
+    ValidationError for another field or a bad value; then nothing is written. The object that was
+    given stays as it is.
     """
     allowed = CHANGEABLE.get(type(owner), frozenset())
     if unknown := sorted(set(changes) - allowed):
@@ -89,14 +96,15 @@ def change_tenant(
     ]
     if not entries:
         return owner
+    changed = copy(owner)
     for entry in entries:
-        setattr(owner, entry.subject, entry.after)
-    owner.full_clean(exclude=["password"])
+        setattr(changed, entry.subject, entry.after)
+    changed.full_clean(exclude=["password"])
     with transaction.atomic():
-        owner.save(update_fields=[entry.subject for entry in entries])
-        append(StreamKey.of(owner, KIND), entries, actor=actor, origin=origin)
-        touch_revision()  # instances are kept by revision
-    return owner
+        changed.save(update_fields=[entry.subject for entry in entries])
+        append(StreamKey.of(changed, KIND), entries, actor=actor, origin=origin)
+        _touch_revision_for(changed)
+    return changed
 
 
 def set_domains(
@@ -113,7 +121,7 @@ def set_domains(
 
 
 def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
-    """Delete a tenant with its settings, roles and tokens; its history stays.
+    """Delete a tenant with its settings, roles and tokens; its history stays, and ends with that.
 
     ValidationError while others belong to it: users to an organization, organizations or API
     clients to an instance.
@@ -121,6 +129,8 @@ def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
     with transaction.atomic():
         entry = Entry("tenants.deleted", before=str(owner))
         append(StreamKey.of(owner, KIND), [entry], actor=actor, origin=origin)
+        for empty in before_deletion:
+            empty(owner, actor=actor, origin=origin)
         try:
             owner.delete()
         except ProtectedError as error:
@@ -129,13 +139,19 @@ def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
                 _("%(owner)s still has what belongs to it (%(count)s): delete that first")
                 % {"owner": owner.reference, "count": count}
             ) from error
-        touch_revision()
+        _touch_revision_for(owner)
 
 
 def _record_creation(owner: AnyOwner, actor: Author, origin: Origin) -> AnyOwner:
     entry = Entry("tenants.created", after=str(owner))
     append(StreamKey.of(owner, KIND), [entry], actor=actor, origin=origin)
     return owner
+
+
+def _touch_revision_for(owner: Owner) -> None:
+    """Raise the revision when an instance changes; organizations and users are read each time."""
+    if owner.level is Level.INSTANCE:
+        touch_revision()
 
 
 def _domains_of(instance: Instance) -> list[str]:

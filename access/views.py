@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
@@ -13,6 +14,8 @@ from access.throttling import PrincipalThrottle
 from events.models import Surface
 from events.services import Origin
 from tenancy.models import Instance
+
+NUL = "must not contain NUL"
 
 
 class ApiViewSet(ViewSet):
@@ -28,6 +31,12 @@ class ApiViewSet(ViewSet):
     def perform_authentication(self, request: Request) -> None:
         """Find instance and actor. An unknown instance is said first, then bad credentials."""
         self.caller = identify(request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse parameters that no database could be asked about, before any is read."""
+        super().initial(request, *args, **kwargs)
+        if faults := {name: NUL for name, text in request.query_params.items() if "\0" in text}:
+            raise ValidationError(faults)
 
     @property
     def instance(self) -> Instance:

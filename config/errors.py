@@ -13,7 +13,13 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import InterfaceError, OperationalError
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
@@ -37,6 +43,13 @@ API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/
 AS_REST_DOES = {"separators": (",", ":"), "ensure_ascii": False}
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
 LOST_RACES = {"40001", "40P01"}  # SQLSTATE: serialization failure, deadlock detected
+# SQLSTATE and SQLite's names: a row referred to is gone, or one of that name came meanwhile. Other
+# constraints are broken by us alone.
+OVERTAKEN = {
+    *("23503", "23505"),
+    *("SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_UNIQUE"),
+}
+OVERTAKEN_MESSAGE = "what this would change was created or removed meanwhile; read it again"
 
 
 STATUSES: tuple[tuple[type[Exception], Code, int], ...] = (
@@ -84,16 +97,30 @@ def _describe(error: Exception) -> Problem:
         case PermissionDenied() | drf.PermissionDenied():
             message = str(error) or "no permission"
             return Problem(Code.PERMISSION_DENIED, 403, message, MISSING_PERMISSION_ID)
-        case OperationalError() if getattr(error.__cause__, "sqlstate", "") in LOST_RACES:
-            return Problem(Code.ABORTED, 409, "a concurrent change won; try again")
-        case OperationalError() | InterfaceError():
-            log.error("the database is away", exc_info=error)
-            return Problem(Code.UNAVAILABLE, 503, "the database is not available; try again")
+        case DatabaseError() | InterfaceError() if problem := _describe_database(error):
+            return problem
     for kind, code, status in STATUSES:
         if isinstance(error, kind):
             return Problem(code, status, str(error) or kind.__name__)
     log.error("unexpected error", exc_info=error)
     return Problem(Code.INTERNAL, 500, f"internal error; request id {request_id.get()}")
+
+
+def _describe_database(error: Exception) -> Problem | None:
+    """Return what the database's refusal means to the outside; None where the fault is ours."""
+    cause = error.__cause__
+    reason = getattr(cause, "sqlstate", "") or getattr(cause, "sqlite_errorname", "")
+    match error:
+        case OperationalError() if reason in LOST_RACES:
+            return Problem(Code.ABORTED, 409, "a concurrent change won; try again")
+        case IntegrityError() if reason in OVERTAKEN:
+            return Problem(Code.ABORTED, 409, OVERTAKEN_MESSAGE)
+        case DataError() if "NUL" in str(error):  # only PostgreSQL refuses it
+            return Problem(Code.INVALID_ARGUMENT, 400, "no text may contain NUL")
+        case OperationalError() | InterfaceError():
+            log.error("the database is away", exc_info=error)
+            return Problem(Code.UNAVAILABLE, 503, "the database is not available; try again")
+    return None
 
 
 def render(problem: Problem) -> dict[str, Any]:

@@ -12,7 +12,11 @@ class FeaturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the built-in catalogue synchronised after every migrate."""
+        """Have the catalogue synchronised after every migrate, and tenants reset before they go."""
+        from access.tenants import before_deletion
+        from features.services import empty_owner
+
+        before_deletion.append(empty_owner)
         post_migrate.connect(_synchronise, sender=self)
 
 

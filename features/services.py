@@ -12,6 +12,7 @@ from django.utils import timezone
 from events.services import (
     Author,
     Conflict,
+    Entry,
     Origin,
     Position,
     PreconditionFailed,
@@ -21,6 +22,7 @@ from events.services import (
     lock_stream,
 )
 from features.definitions import Definition, Definitions, definitions_at
+from features.models import OVERRIDES
 from features.overrides import LineageState, StoredOverride, read_lineage, write_overrides
 from features.planning import (
     ChangeSet,
@@ -197,6 +199,24 @@ def reset_features(
         return plan_reset(owner, features)
 
     return carry_out(owner, plan, actor=actor, origin=origin, if_match=if_match).details
+
+
+def empty_owner(owner: Owner, *, actor: Author, origin: Origin) -> None:
+    """Remove all overrides of an owner that is to be deleted, those of archived features too.
+
+    So its history ends where it stood, and holds for an owner that comes back with the same id.
+    """
+    with transaction.atomic():
+        lock_stream(StreamKey.of(owner))
+        overrides: Any = OVERRIDES[owner.level]._default_manager
+        rows = overrides.filter(owner_id=owner.pk).select_related("feature").order_by("feature_id")
+        entries = [
+            Entry("features.reset", row.feature.key, before=row.value, locked_before=row.locked)
+            for row in rows
+        ]
+        if entries:
+            append(StreamKey.of(owner), entries, actor=actor, origin=origin)
+            overrides.filter(owner_id=owner.pk).delete()
 
 
 def lock_feature(owner: Owner, feature: str, *, actor: Author, origin: Origin) -> Details:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from config.errors import describe
 from events.models import Event, Surface
 from events.services import Author, Conflict, Origin, PreconditionFailed, StreamKey, read_position
 from features import services
@@ -595,6 +596,16 @@ def test_if_match__owner_moved_meanwhile__is_refused(owner, write_between):
         set_features(owner, {"user_schema": True}, if_match=IfMatch(frozenset({0})), **BY)
 
     assert own_values(owner) == {"actions": True}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_set_features__owner_deleted_while_a_transaction_goes_on__is_a_conflict_at_its_end(cast):
+    type(cast.bob).objects.filter(pk=cast.bob.pk).delete()
+
+    with pytest.raises((IntegrityError, Conflict)) as raised, transaction.atomic():
+        set_features(cast.bob, {"actions": True}, **BY)
+
+    assert describe(raised.value).status == 409
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from access.actors import actor_for
 from access.permissions import Role
@@ -14,10 +15,11 @@ from access.tenants import (
     set_domains,
 )
 from events.models import Event
-from features.services import get_features, set_features
+from features.services import get_features, lock_feature, overrides_of, set_features
 from tenancy.levels import Level
 from tenancy.models import Organization, System, User
-from tests.factories import BY, make_cast, make_holder
+from tenancy.revision import current_revision
+from tests.factories import BY, change_feature, make_cast, make_holder
 
 pytestmark = pytest.mark.django_db
 
@@ -94,8 +96,58 @@ def test_delete_tenant__comes_back_with_the_same_id__sequence_goes_on():
     again = create_user(cast.globex, "carol", public_id="carol", **BY)
 
     features = get_features(again)
-    assert features.details.position.sequence == 1
+    assert features.details.position.sequence == 2
     assert all(value.effective.value is not True for value in features.values)
+
+
+def test_delete_tenant__with_overrides__records_that_each_ended():
+    cast = make_cast()
+    set_features(cast.carol, {"user_schema": True, "actions": False}, **BY)
+    lock_feature(cast.carol, "actions", **BY)
+    change_feature("actions", archived_at=timezone.now())
+
+    delete_tenant(cast.carol, **BY)
+
+    assert recorded("user")[-2:] == [
+        ("features.reset", "user_schema", True, None),
+        ("features.reset", "actions", False, None),
+    ]
+    assert Event.objects.get(type="features.reset", subject="actions").locked_before
+
+
+def test_delete_tenant__refused__leaves_the_overrides():
+    cast = make_cast()
+    set_features(cast.acme, {"user_schema": True}, **BY)
+
+    with pytest.raises(ValidationError):
+        delete_tenant(cast.acme, **BY)
+
+    assert [stored.value for stored in overrides_of(cast.acme).values()] == [True]
+    assert [event[0] for event in recorded("organization")] == ["features.set"]
+
+
+def test_change_tenant__bad_value__leaves_the_object_as_it_was():
+    cast = make_cast()
+
+    with pytest.raises(ValidationError):
+        change_tenant(cast.bob, {"email": "nonsense", "name": "Robert"}, **BY)
+
+    assert (cast.bob.email, cast.bob.name) == ("", "")
+
+
+def test_tenants__of_an_instance__alone_raise_the_revision():
+    cast = make_cast()
+    before = current_revision()
+
+    change_tenant(cast.bob, {"name": "Bob B."}, **BY)
+    change_tenant(cast.acme, {"name": "Acme Inc."}, **BY)
+    delete_tenant(cast.carol, **BY)
+    delete_tenant(cast.globex, **BY)
+    untouched = current_revision()
+    change_tenant(cast.instance, {"name": "Mainland"}, **BY)
+
+    assert untouched == before
+    assert current_revision() != before
 
 
 @pytest.mark.parametrize(
