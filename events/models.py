@@ -73,6 +73,8 @@ class Event(models.Model):
         ]
         indexes = [
             models.Index(fields=["subject", "-id"], name="event_subject"),
+            models.Index(fields=["actor_id", "-id"], name="event_actor"),
+            models.Index(fields=["created_at", "id"], name="event_time"),
             models.Index(
                 fields=["run", "-id"], name="event_run", condition=models.Q(run__isnull=False)
             ),

@@ -177,7 +177,10 @@ class Organization(Owner):
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
         ordering = ("name", "pk")
-        indexes = [models.Index(fields=["name", "id"], name="organization_name")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="organization_name"),
+            models.Index(fields=["instance", "folded_name", "id"], name="organization_in_order"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["instance", "public_id"], name="organization_public_id_unique"
@@ -266,7 +269,13 @@ class User(AbstractBaseUser, Owner):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ("username", "pk")
-        indexes = [models.Index(fields=["username", "id"], name="user_username")]
+        indexes = [
+            models.Index(fields=["username", "id"], name="user_username"),
+            models.Index(fields=["instance", "folded_username", "id"], name="user_in_order"),
+            models.Index(
+                fields=["organization", "folded_username", "id"], name="user_in_organization"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["instance", "public_id"], name="user_public_id_unique"),
             models.UniqueConstraint(fields=["instance", "username"], name="user_username_unique"),
