@@ -127,6 +127,7 @@ class Instance(Owner):
         verbose_name = _("instance")
         verbose_name_plural = _("instances")
         ordering = ("name", "pk")
+        indexes = [models.Index(fields=["folded_name", "id"], name="instance_in_order")]
         constraints = [
             models.UniqueConstraint(fields=["public_id"], name="instance_public_id_unique")
         ]

@@ -11,6 +11,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddIndex(
+            model_name='instance',
+            index=models.Index(fields=['folded_name', 'id'], name='instance_in_order'),
+        ),
+        migrations.AddIndex(
             model_name='organization',
             index=models.Index(fields=['instance', 'folded_name', 'id'], name='organization_in_order'),
         ),
