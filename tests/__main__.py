@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> int:
     codes, closings = {}, {}
     with tempfile.TemporaryDirectory(prefix="strata-run-") as folder:
         outputs = {database: Path(folder) / database for database in databases}
-        running = {name: start_tests(name, arguments, outputs[name]) for name in databases}
+        both = "yes" if len(databases) > 1 else ""
+        running = {name: start_tests(name, arguments, outputs[name], both) for name in databases}
         try:
             for name, process in running.items():
                 print(f"\nTests on {name}\n", flush=True)
@@ -58,8 +59,10 @@ def choose_databases(arguments: list[str]) -> tuple[list[str], list[str]]:
     return names, arguments
 
 
-def start_tests(database: str, arguments: list[str], output: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+def start_tests(
+    database: str, arguments: list[str], output: Path, side_by_side: str
+) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "STRATA_TESTS_SIDE_BY_SIDE": side_by_side}
     environment.pop("TEST_DATABASE_URL", None)
     if sys.stdout.isatty():
         environment["FORCE_COLOR"] = "1"

@@ -16,6 +16,12 @@ from tests.factories import Cast, make_cast
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+# Each database has a core, and these tests are on the one that is done first.
+BESIDE_POSTGRESQL = {
+    *("test_check", "test_kinds", "test_openapi", "test_readme", "test_resolution"),
+    *("test_rpc_cases", "test_rpc_servers", "test_run", "test_settings"),
+}
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -25,16 +31,22 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on PostgreSQL, the tests that run once: they do not depend on the database."""
+    """Leave out what runs beside the other database: a test that needs neither runs once."""
     for item in items:
         if "page" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-    if connection.vendor == "sqlite":
-        return
-    once = [item for item in items if item.get_closest_marker("once")]
-    if once:
-        config.hook.pytest_deselected(items=once)
-        items[:] = [item for item in items if item not in once]
+    elsewhere = {item for item in items if _runs_beside(item) not in {"", connection.vendor}}
+    if elsewhere:
+        config.hook.pytest_deselected(items=list(elsewhere))
+        items[:] = [item for item in items if item not in elsewhere]
+
+
+def _runs_beside(item: pytest.Item) -> str:
+    """Return the database that a test runs beside; none for a test that runs on both."""
+    if not item.get_closest_marker("once"):
+        return ""
+    both_are_running = os.environ.get("STRATA_TESTS_SIDE_BY_SIDE") == "yes"
+    return "postgresql" if both_are_running and item.path.stem in BESIDE_POSTGRESQL else "sqlite"
 
 
 @pytest.fixture(scope="session")

@@ -369,7 +369,11 @@ def test_features_list__every_format__says_the_same():
     ("error", "code", "sentence"),
     [
         (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
-        (OSError(28, "No space left"), Exit.FAILED, "[Errno 28] No space left"),
+        (
+            OSError(28, "No space left"),
+            Exit.FAILED,
+            "the answer can't be written: the disk is full",
+        ),
         (Conflict("moved"), Exit.CONFLICT, "moved; nothing was written"),
         (
             OperationalError("no such table: x\nLINE 1"),

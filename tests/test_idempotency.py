@@ -64,7 +64,7 @@ def test_key__first_was_refused__second_is_tried_anew(post, cast):
     refused = post(grant, "k1", path="memberships")
     done = post(grant | {"user": "bob"}, "k1", path="memberships")
 
-    assert (refused.status_code, done.status_code) == (400, 201)
+    assert (refused.status_code, done.status_code) == (404, 201)
     assert Membership.objects.filter(user=cast.bob).count() == 1
 
 

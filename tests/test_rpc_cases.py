@@ -109,6 +109,7 @@ def test_rpc__case__comes_out_as_through_rest(case, callers, world):
             raise
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("actor", permission_table()["actors"])
 def test_rpc__actor__may_what_the_table_says(actor, listener, channel, world):
     table = permission_table()
