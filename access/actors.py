@@ -52,7 +52,11 @@ class Actor(Author):
         return replace(self, impersonator=impersonator)
 
     def limited_to(self, names: Permissions) -> "Actor":
-        """Return the actor with these permissions at most."""
+        """Return the actor with these permissions at most.
+
+        What a user may read without any (their own features and those above) they still may: a
+        token that an issuer made for a plain user would otherwise be good for nothing.
+        """
         return replace(
             self,
             grants=tuple(
