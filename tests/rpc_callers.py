@@ -343,7 +343,7 @@ def install_clients() -> str:
     digest = sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
     folder = cache / "strata-tests" / f"node-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "caller.mjs"):
+    for name in ("package.json", "package-lock.json", "caller.mjs", "round_trip.ts"):
         shutil.copy(source / name, folder)
     if not (folder / "installed").exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True)
