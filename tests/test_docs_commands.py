@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command, get_commands, load_command_class
 
 from access.commands import StrataCommand
+from clients.models import ApiClient, Refusal, RefusalReason
 from config.settings import BASE_DIR
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +33,11 @@ def test_docs_commands__examples__all_run_in_their_order(tmp_path, monkeypatch):
     assert csv
     (tmp_path / "tenants.csv").write_text(csv[1])
     call_command("demo", "--quiet", stdout=StringIO())
+    client = ApiClient.objects.get(features__name="direct_read_access")
+    Refusal.objects.create(client_id=client.client_id, reason=RefusalReason.ADDRESS)
 
     for example in EXAMPLES:
+        example = example.replace("$CLIENT", client.client_id)
         name, *arguments = shlex.split(example)
         out = StringIO()
         call_command(name, *arguments, stdout=out, stderr=StringIO())
@@ -41,6 +45,11 @@ def test_docs_commands__examples__all_run_in_their_order(tmp_path, monkeypatch):
             assert json.loads(out.getvalue()), example
         elif "--dry-run" not in arguments and "--if-empty" not in arguments:
             assert out.getvalue(), example
+
+
+@pytest.mark.parametrize("name", sorted(our_commands()))
+def test_docs_commands__every_command__is_there(name):
+    assert name in re.findall(r"\w+", TEXT)
 
 
 @pytest.mark.parametrize("name", sorted(our_commands()))
