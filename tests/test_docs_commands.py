@@ -37,8 +37,7 @@ def test_docs_commands__examples__all_run_in_their_order(tmp_path, monkeypatch):
     Refusal.objects.create(client_id=client.client_id, reason=RefusalReason.ADDRESS)
 
     for example in EXAMPLES:
-        example = example.replace("$CLIENT", client.client_id)
-        name, *arguments = shlex.split(example)
+        name, *arguments = shlex.split(example.replace("$CLIENT", client.client_id))
         out = StringIO()
         call_command(name, *arguments, stdout=out, stderr=StringIO())
         if "--json" in arguments:

@@ -77,6 +77,13 @@ def wait_for(process: subprocess.Popen[str], port: int, path: str) -> tuple[int,
     return 0, b"null"
 
 
+# A request whose body never comes; it is read before the caller is known.
+STALLED = (
+    b"POST /clients/add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+)
+
+
 @pytest.mark.parametrize(
     ("command", "variable"),
     [([], "PORT"), (["grpc"], "GRPC_PORT")],
@@ -85,18 +92,24 @@ def test_run__fresh_copy__serves_until_it_is_told_to_stop(copy, command, variabl
     port = find_free_port()
     process = subprocess.Popen(
         [sys.executable, copy / "run", *command],
-        env=make_environment(**{variable: str(port)}),
+        env=make_environment(**{variable: str(port), "GRANIAN_WORKERS_KILL_TIMEOUT": "1"}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    try:
-        status, body = wait_for(process, port, "/readyz")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
+    with socket.socket() as stalled:
+        try:
+            status, body = wait_for(process, port, "/readyz")
+            if variable == "PORT":
+                stalled.connect(("127.0.0.1", port))
+                stalled.sendall(STALLED)
+                wait_for(process, port, "/readyz")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=30)
 
     assert (status, json.loads(body)) == (200, {"status": "ok"}), output
+    assert "WARNING" not in output
     assert (copy / ".env.local").stat().st_mode & 0o777 == 0o600
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
