@@ -47,7 +47,8 @@ class OverrideViewSet(ManagementViewSet):
         for level, rows in self._levels(parameters):
             if level < start[0]:
                 continue
-            after = Q(pk__gt=start[1]) if level == start[0] else Q()
+            # A bound on the first page, too: it is what has SQLite start in the order of the key.
+            after = Q(pk__gt=start[1] if level == start[0] else 0)
             wanted = rows.filter(after).order_by("pk")[: limit + 1 - len(found)]
             found += [(level, row) for row in wanted]
             if len(found) > limit:
