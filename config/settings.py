@@ -29,8 +29,9 @@ CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 
 SECURE_SSL_REDIRECT = environment.boolean("HTTPS_REDIRECT", default=HTTPS)
-# Refused by the call itself, but for load balancers, who ask over plain HTTP as at /healthz.
-SECURE_REDIRECT_EXEMPT = [r"^(zitadel|grpc)\."]
+# Refused by the call itself, but for load balancers, who ask over plain HTTP as at /healthz; the
+# clients' API by config.hosts, in its envelope.
+SECURE_REDIRECT_EXEMPT = [r"^(zitadel|grpc)\.", r"^clients/"]
 SECURE_HSTS_SECONDS = environment.integer(
     "HSTS_SECONDS", default=31_536_000 if HTTPS else 0, minimum=0, maximum=63_072_000
 )
@@ -91,7 +92,6 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-SECURE_REDIRECT_EXEMPT = [r"^clients/"]  # an API: config.hosts refuses its calls
 APPEND_SLASH = False  # an API never redirects a request with a body
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
