@@ -15,7 +15,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 access_log = logging.getLogger("strata.access")
 
-REQUEST_FIELDS = ("method", "path", "status", "duration_ms")
+REQUEST_FIELDS = ("method", "path", "status", "grpc_status", "duration_ms")
 
 
 class JsonFormatter(logging.Formatter):
@@ -51,9 +51,12 @@ class LogRequests:
         try:
             response = self.get_response(request)
             response["X-Request-Id"] = identifier
+            grpc_status = getattr(response, "grpc_status", None)
+            of_call = {} if grpc_status is None else {"grpc_status": grpc_status}
             access_log.info(
                 "request",
-                extra={
+                extra=of_call
+                | {
                     "method": request.method,
                     "path": request.path,
                     "status": response.status_code,

@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 PATH = "/metrics"
 REFUSALS = {401, 403, 429}
+GRPC_REFUSALS = {7, 8, 16}  # no permission, too many requests, no credentials
 VERBS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
@@ -52,17 +53,29 @@ class MeasureRequests:
         started = time.perf_counter()
         with connection.execute_wrapper(stopwatch):
             response = self.get_response(request)
-        route = request.resolver_match.route if request.resolver_match else "(none)"
+        route = _route_of(request, response)
         method = request.method if request.method in VERBS else "(other)"
         status = response.status_code
         requests.labels(route, method, status).inc()
         latency.labels(route, method).observe(time.perf_counter() - started)
         database.labels(route).observe(stopwatch.seconds)
-        if status in REFUSALS:
+        grpc_status = getattr(response, "grpc_status", None)
+        if grpc_status in GRPC_REFUSALS:
+            refusals.labels(route, f"grpc {grpc_status}").inc()
+        elif status in REFUSALS:
             refusals.labels(route, status).inc()
+        elif grpc_status is not None:
+            if grpc_status == 0 and route.rpartition("/")[2].startswith(("Set", "Reset")):
+                writes.labels(route).inc()
         elif status < 300 and method not in {"GET", "HEAD", "OPTIONS"}:
             writes.labels(route).inc()
         return response
+
+
+def _route_of(request: HttpRequest, response: HttpResponseBase) -> str:
+    """Return the method that was called over gRPC or Connect, or else the URL's pattern."""
+    pattern = request.resolver_match.route if request.resolver_match else "(none)"
+    return str(getattr(response, "route", pattern))
 
 
 class Stopwatch:

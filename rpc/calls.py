@@ -31,6 +31,7 @@ class Call:
         self.http_request = request
         self.body = body
         self.guard = guard
+        self.grpc_status = 0  # what the call ends with, whichever transport tells it
 
     @cached_property
     def request(self) -> Request:

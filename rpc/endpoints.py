@@ -11,6 +11,7 @@ from connectrpc.server import EndpointSync
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+from access.problems import Code as Status
 from access.problems import Problem
 from rpc.calls import current
 from rpc.codecs import Answer, Incoming
@@ -60,7 +61,8 @@ class SignInFirst:
         call = current.get()
         if context.method is UNKNOWN:
             call.body.close()
-            raise ConnectError(Code.UNIMPLEMENTED, "unknown method")
+            unknown = ConnectError(Code.UNIMPLEMENTED, "unknown method")
+            raise as_refusal(unknown, self.describe, context)
         if context.method.service_name == HEALTH:
             return
         try:
@@ -93,14 +95,24 @@ class DescribeErrors:
 
 def as_refusal(error: Exception, describe: Describe, context: Context) -> ConnectError:
     """Return the error as the transports write it, with the headers that REST would set."""
-    if isinstance(error, ConnectError):
-        return error
     call = current.get()
+    if isinstance(error, ConnectError):
+        call.grpc_status = _number_of(error.code)
+        return error
     call.note(error)
     problem = describe(error)
+    call.grpc_status = int(problem.code)
     for name, value in problem.headers:
         context.response_headers[name] = value
     return as_connect_error(shorten(problem) if call.is_native_grpc else problem)
+
+
+def _number_of(code: Code) -> int:
+    """Return a code's number on the wire of gRPC; unknown (2) for those that we never answer."""
+    if code is Code.DEADLINE_EXCEEDED:
+        return 4
+    known = Status.__members__.get(code.name)
+    return 2 if known is None else int(known)
 
 
 def feature_functions() -> dict[str, Function]:

@@ -62,7 +62,11 @@ def make_view(
             return HttpResponse(WRONG_PORT, status=415, content_type="text/plain")
         token = current.set(call)
         try:
-            return respond(application, environ)
+            response = respond(application, environ)
+            # For logs and metrics: HTTP's status says little of a call, and a path is no label.
+            response.route = environ["PATH_INFO"]  # type: ignore[attr-defined]
+            response.grpc_status = call.grpc_status  # type: ignore[attr-defined]
+            return response
         finally:
             current.reset(token)
 

@@ -41,6 +41,38 @@ def test_metrics__requests_of_all_outcomes__are_counted_by_route(client, cast):
     assert sample(client, "strata_database_seconds_sum", route=route) > database
 
 
+def call(client, method, token, form="application/json"):
+    path = f"/zitadel.feature.v2.FeatureService/{method}"
+    raw = b'{"inheritance": true}' if method.startswith("Get") else b'{"loginDefaultOrg": true}'
+    if "grpc" in form:
+        raw = b"\0" * 5
+    return client.generic(
+        "POST", path, raw, form, headers={"Authorization": f"Bearer {token}"}, CONTENT_TYPE=form
+    )
+
+
+def test_metrics__calls_of_methods__are_counted_by_method_and_grpc_status(client, cast, caplog):
+    get, put = (f"/zitadel.feature.v2.FeatureService/{v}InstanceFeatures" for v in ("Get", "Set"))
+    names = [
+        ("strata_writes_total", {"route": get}),
+        ("strata_writes_total", {"route": put}),
+        ("strata_refusals_total", {"route": put, "status": "grpc 7"}),
+        ("strata_refusals_total", {"route": put, "status": "grpc 16"}),
+    ]
+    before = [sample(client, name, **labels) for name, labels in names]
+    caplog.clear()
+
+    call(client, "GetInstanceFeatures", token_for(cast.bob))
+    call(client, "SetInstanceFeatures", token_for(cast.root))
+    call(client, "SetInstanceFeatures", token_for(cast.bob), "application/grpc-web+proto")
+    call(client, "SetInstanceFeatures", "wrong", "application/grpc-web+proto")
+
+    after = [sample(client, name, **labels) for name, labels in names]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [0, 1, 1, 1]
+    logged = [record.grpc_status for record in caplog.records if hasattr(record, "grpc_status")]
+    assert logged == [0, 0, 7, 16]
+
+
 def test_metrics__unknown_paths_and_verbs__make_no_labels(client, cast):
     client.get("/v2/features/secret-id")
     client.generic("BREW", "/v2/features/system")
