@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import F, Subquery
+from django.db.models import F, QuerySet, Subquery
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -13,6 +13,7 @@ from access.models import AccessToken
 from access.permissions import Permission
 from access.services import digest_of, note_token_use
 from tenancy.models import User
+from tenancy.prepared import PreparedQuery
 from tenancy.revision import Revision
 
 INVALID_TOKEN = "Errors.Token.Invalid"  # noqa: S105
@@ -58,6 +59,25 @@ def find_token(text: str, *, address: str) -> tuple[Actor, AccessToken, int] | N
     return found
 
 
+@PreparedQuery
+def tokens_by_digest(digest: str) -> QuerySet[AccessToken]:
+    """Return the token of a digest: a row for each role or client feature that its holder has."""
+    tokens = AccessToken.objects.filter(digest=digest).select_related(
+        "user__instance",
+        "user__organization",
+        "client__instance",
+        "impersonation__impersonator",
+        "impersonation__subject",
+    )
+    return tokens.annotate(
+        held_role=F("user__memberships__role"),
+        held_instance=F("user__memberships__instance_id"),
+        held_organization=F("user__memberships__organization_id"),
+        held_feature=F("client__features__name"),
+        revision=Subquery(Revision.objects.values("token")[:1]),
+    )
+
+
 def read_token(text: str, *, address: str | None) -> tuple[Actor, AccessToken, int] | None:
     """Return the actor of a valid token, its row and the revision; None for any other text.
 
@@ -66,23 +86,7 @@ def read_token(text: str, *, address: str | None) -> tuple[Actor, AccessToken, i
     another ``address``, the actor has no grants; None asks about no address. The token of an
     impersonation is valid while that is running.
     """
-    rows: list[Any] = list(
-        AccessToken.objects.filter(digest=digest_of(text))
-        .select_related(
-            "user__instance",
-            "user__organization",
-            "client__instance",
-            "impersonation__impersonator",
-            "impersonation__subject",
-        )
-        .annotate(
-            held_role=F("user__memberships__role"),
-            held_instance=F("user__memberships__instance_id"),
-            held_organization=F("user__memberships__organization_id"),
-            held_feature=F("client__features__name"),
-            revision=Subquery(Revision.objects.values("token")[:1]),
-        )
-    )
+    rows: list[Any] = tokens_by_digest(digest_of(text))
     now = timezone.now()
     if not rows or rows[0].expires_at <= now:
         return None
