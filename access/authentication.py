@@ -59,8 +59,7 @@ def find_token(text: str, *, address: str) -> tuple[Actor, AccessToken, int] | N
     return found
 
 
-@PreparedQuery
-def tokens_by_digest(digest: str) -> QuerySet[AccessToken]:
+def _tokens_by_digest(digest: str) -> QuerySet[AccessToken]:
     """Return the token of a digest: a row for each role or client feature that its holder has."""
     tokens = AccessToken.objects.filter(digest=digest).select_related(
         "user__instance",
@@ -76,6 +75,9 @@ def tokens_by_digest(digest: str) -> QuerySet[AccessToken]:
         held_feature=F("client__features__name"),
         revision=Subquery(Revision.objects.values("token")[:1]),
     )
+
+
+tokens_by_digest = PreparedQuery(_tokens_by_digest, "digest")
 
 
 def read_token(text: str, *, address: str | None) -> tuple[Actor, AccessToken, int] | None:

@@ -15,26 +15,27 @@ from django.db.models.query import get_related_populators
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
-ASKED = "\x00asked"  # stands for the parameter while the query is composed
-
 
 class PreparedQuery(Generic[AnyModel]):
-    """A query with one text parameter. ``compose`` returns it for a value, as a QuerySet.
+    """A query with parameters. ``compose`` returns it for some values, as a QuerySet.
 
-    The rows come as objects, with their annotations and what select_related joins.
+    ``stand_ins`` are values that stand for the parameters while the query is composed: one for
+    each, of its type, and found nowhere else in the query. The rows come as objects, with their
+    annotations and what select_related joins.
     """
 
-    def __init__(self, compose: Callable[[str], QuerySet[AnyModel]]) -> None:
+    def __init__(self, compose: Callable[..., QuerySet[AnyModel]], *stand_ins: str | int) -> None:
         self._compose = compose
+        self._stand_ins = stand_ins
 
-    def __call__(self, value: str) -> list[AnyModel]:
-        """Return the objects for a value."""
+    def __call__(self, *values: str | int) -> list[AnyModel]:
+        """Return the objects for the values, in the order of the stand-ins."""
         compiler, sql, parameters = self._composed
+        given = dict(zip(self._stand_ins, values, strict=True))
         with connection.cursor() as cursor:
-            cursor.execute(sql, [value if each == ASKED else each for each in parameters])
+            cursor.execute(sql, [given.get(each, each) for each in parameters])
             rows = cursor.fetchall()
-        converters = compiler.get_converters([selected[0] for selected in compiler.select])
-        return [self._build(row) for row in compiler.apply_converters(rows, converters)]
+        return [self._build(row) for row in compiler.apply_converters(rows, self._converters)]
 
     def _build(self, row: list[Any]) -> AnyModel:
         """Make an object of a row, as the ORM's own iterator does."""
@@ -51,9 +52,14 @@ class PreparedQuery(Generic[AnyModel]):
 
     @cached_property
     def _composed(self) -> tuple[Any, str, tuple[Any, ...]]:
-        compiler = self._compose(ASKED).query.get_compiler(connection.alias)
+        compiler = self._compose(*self._stand_ins).query.get_compiler(connection.alias)
         sql, parameters = compiler.as_sql()
         return compiler, sql, tuple(parameters)
+
+    @cached_property
+    def _converters(self) -> Any:
+        compiler = self._composed[0]
+        return compiler.get_converters([selected[0] for selected in compiler.select])
 
     @cached_property
     def _own_columns(self) -> tuple[int, int]:

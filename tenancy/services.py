@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from tenancy.identifiers import generate_public_id
 from tenancy.levels import Level
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
+from tenancy.prepared import PreparedQuery
 from tenancy.revision import touch_revision
 
 
@@ -102,9 +103,30 @@ def find_owner(instance: Instance, level: Level, public_id: str) -> Owner | None
         case Level.INSTANCE:
             return instance
         case Level.ORGANIZATION:
-            return instance.organizations.filter(public_id=public_id).first()
+            for organization in organizations_by_id(instance.pk, public_id):
+                organization.instance = instance
+                return organization
         case _:
-            user = instance.users.filter(public_id=public_id).select_related("organization").first()
-            if user and user.organization:
-                user.organization.instance = instance
-            return user
+            for user in users_by_id(instance.pk, public_id):
+                user.instance = instance
+                if user.organization:
+                    user.organization.instance = instance
+                return user
+    return None
+
+
+# On the path of nearly every request.
+organizations_by_id = PreparedQuery(
+    lambda instance, public_id: Organization.objects.filter(
+        instance_id=instance, public_id=public_id
+    ).order_by(),
+    *(-1, "public id"),
+)
+users_by_id = PreparedQuery(
+    lambda instance, public_id: (
+        User.objects.filter(instance_id=instance, public_id=public_id)
+        .select_related("organization")
+        .order_by()
+    ),
+    *(-1, "public id"),
+)

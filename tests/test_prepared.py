@@ -20,7 +20,7 @@ def compose(name):
 def test_prepared_query__each_value__finds_what_the_orm_finds(django_assert_num_queries):
     cast = make_cast()
     grant_role(cast.alice, Role.IAM_OWNER, cast.instance, **BY)
-    prepared = PreparedQuery(compose)
+    prepared = PreparedQuery(compose, "name")
     wanted = {name: list(compose(name)) for name in ("alice", "bob", "root", "nobody")}
 
     with django_assert_num_queries(len(wanted)):

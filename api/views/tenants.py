@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import Action, Permission, Resource
-from access.policy import require, visible
+from access.policy import may_see, require, visible
 from access.tenants import (
     KIND,
     change_tenant,
@@ -25,6 +26,7 @@ from api.views.base import ResourceViewSet, exact, prefix
 from events.services import StreamKey, lock_stream
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
+from tenancy.services import find_owner
 
 BY_NAME = {"name": Ordering("folded_name"), "-name": Ordering("folded_name", descending=True)}
 BY_CREATION = {"created": Ordering("pk"), "-created": Ordering("pk", descending=True)}
@@ -82,7 +84,13 @@ class TenantViewSet(ResourceViewSet):
         require(self.actor, Permission(self.resource, action), owner)
 
     def _get(self, public_id: str) -> Any:
-        return get_object_or_404(self.rows(), public_id=public_id)
+        """Return the tenant, if the caller sees it."""
+        if self.level is Level.INSTANCE:
+            return get_object_or_404(self.rows(), public_id=public_id)
+        tenant = find_owner(self.instance, self.level, public_id)
+        if tenant is None or not may_see(self.actor, tenant):
+            raise Http404
+        return tenant
 
     def _lock(self, public_id: str, action: Action) -> Any:
         """Return the tenant, which nobody else changes until the transaction ends."""
