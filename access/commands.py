@@ -159,6 +159,19 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error, though the database may have turned it into one of its own.
+
+    Interrupted while it waits, PostgreSQL's driver cancels the query (SQLSTATE 57014); ending the
+    transaction may then fail as well.
+    """
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or getattr(error, "sqlstate", "") == "57014":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def as_failure(error: BaseException) -> Failed | None:
     """Return what the services raise as a failure of the command; None for what is a fault of ours.
 
@@ -167,7 +180,7 @@ def as_failure(error: BaseException) -> Failed | None:
     match error:
         case Failed():
             return error
-        case KeyboardInterrupt():
+        case _ if was_interrupted(error):
             return Failed("interrupted", Exit.INTERRUPTED)
         case OSError() if not isinstance(error, BrokenPipeError):
             return Failed(str(error))

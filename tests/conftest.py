@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("suite")
 # Each database has a core, and these tests are on the one that is done first.
 BESIDE_POSTGRESQL = {
     *("test_check", "test_kinds", "test_openapi", "test_readme", "test_resolution"),
-    *("test_rpc_cases", "test_rpc_servers", "test_run", "test_settings"),
+    *("test_rpc_servers", "test_settings"),
 }
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from psycopg.errors import QueryCanceled
 
 from access.commands import Exit
 from events.models import Event
@@ -365,10 +366,19 @@ def test_features_list__every_format__says_the_same():
     assert formula["description"] == "'-a\nb"
 
 
+def caused_by(cause):
+    """Return the database error that Django makes of another."""
+    error = OperationalError("canceling statement due to user request")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
         (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
+        (caused_by(KeyboardInterrupt()), Exit.INTERRUPTED, "interrupted"),
+        (caused_by(QueryCanceled()), Exit.INTERRUPTED, "interrupted"),
         (
             OSError(28, "No space left"),
             Exit.FAILED,

@@ -4,8 +4,9 @@ from dataclasses import replace
 from itertools import islice
 
 from django.core.management.base import CommandParser
+from django.db import DatabaseError
 
-from access.commands import Exit, StrataCommand
+from access.commands import Exit, StrataCommand, was_interrupted
 from access.tables import printable
 from events.models import Run
 from events.services import Author, Conflict
@@ -107,11 +108,12 @@ class PlanCommand(StrataCommand):
                     if state.finished_at is None:
                         report = report.add_or_give_up(plan.changes())
                     advance(min(total, state.batches * state.batch_size))
-        except (KeyboardInterrupt, Faulty, Conflict) as error:
-            if not run.batches:
+        except (KeyboardInterrupt, DatabaseError, Faulty, Conflict) as error:
+            interrupted = was_interrupted(error)
+            if not run.batches or (isinstance(error, DatabaseError) and not interrupted):
                 raise
-            self._tell_faults(plan)
-            interrupted = isinstance(error, KeyboardInterrupt)
+            if not interrupted:
+                self._tell_faults(plan)
             reason = "interrupted" if interrupted else str(error)
             self.say(f"Stopped after {run.batches} batches: {reason}.")
             self.say(f"The same command with --resume {run.pk} goes on.")
