@@ -160,7 +160,7 @@ def _drop_output() -> None:
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error, though the database may have turned it into one of its own.
+    """Whether Ctrl-C is behind an error, though the database may have made it one of its own.
 
     Interrupted while it waits, PostgreSQL's driver cancels the query (SQLSTATE 57014); ending the
     transaction may then fail as well.
