@@ -9,7 +9,10 @@ from typing import Any
 import hypothesis
 import pytest
 from django.db import connection, transaction
+from playwright.sync_api import BrowserContext
+from pytest_django.live_server_helper import LiveServer
 
+from tests.browsing import Visitor, sign_in
 from tests.factories import Cast, make_cast
 
 # The machine may be busy: how long an example takes says nothing.
@@ -61,6 +64,16 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     # It refuses its sandbox to root, and would otherwise call home at each start.
     options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     return browser_type_launch_args | {"executable_path": path, "args": options}
+
+
+@pytest.fixture
+def visitor(cast: Cast, live_server: LiveServer, context: BrowserContext) -> Iterator[Visitor]:
+    """Give root a browser at the admin's first page; any complaint of the browser fails."""
+    sign_in(context, live_server.url, cast.root)
+    visitor = Visitor(context.new_page(), live_server.url)
+    visitor.open()
+    yield visitor
+    assert visitor.complaints == []
 
 
 @pytest.fixture(scope="module")

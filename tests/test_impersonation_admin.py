@@ -13,8 +13,8 @@ from access.permissions import Role
 from access.services import grant_role
 from events.models import Event
 from security.services import patch_security_settings
+from tests.admin_forms import field, form_of, grid_of
 from tests.factories import BY, make_cast, make_holder
-from tests.test_admin_grid import field, form_of, grid_of
 
 PAGE, END, INDEX = "/impersonation/", "/impersonation/end/", "/admin/"
 

@@ -1,16 +1,12 @@
 """The feature grid of an owner: what counts, from where, and a control that inherits."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Max, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -23,19 +19,26 @@ from access.pages import (
     owner_context,
 )
 from access.permissions import Action, Permission
-from access.policy import require, visible_events
+from access.policy import require
 from access.sites import actor_of, keep_typed, origin_of, take_kept
-from events.models import Event
-from events.services import PreconditionFailed, StreamKey
+from events.services import PreconditionFailed
 from features.admin_views.confirming import Question, question_about
 from features.admin_views.history import tell_success
-from features.definitions import Definition, definitions_at
+from features.admin_views.rows import (
+    Row,
+    add_last_events,
+    by_stage,
+    make_row,
+    passes,
+    speaks_of,
+    value_of,
+)
+from features.definitions import definitions_at
 from features.forms import INHERITED, Entry, GridForm, read_grid, state_of
-from features.kinds import Boolean, Choice, ChoiceSet, Integer, Number, Object, String
 from features.models import Stage
-from features.overrides import LineageState, StoredOverride, read_lineage
+from features.overrides import LineageState, read_lineage
 from features.planning import Locked
-from features.resolution import Effective, Override, locking_level, resolve
+from features.resolution import locking_level
 from features.services import IfMatch, lock_feature, set_features, unlock_feature
 from tenancy.levels import Level
 from tenancy.models import Owner
@@ -43,94 +46,6 @@ from tenancy.models import Owner
 ROWS_A_PAGE = 50
 ATTEMPTS = 3
 FILTERS = ("here", "inherited", "locked", "differs")
-
-
-@dataclass
-class Row:
-    """A feature as the grid shows it."""
-
-    definition: Definition
-    effective: Effective
-    source_owner: Owner | None
-    own: StoredOverride | None
-    inherited: Effective
-    inherited_owner: Owner | None
-    locked_above: Level | None
-    is_settable: bool
-    changed_at: datetime | None = None
-    last: Event | None = None
-    entry: Entry | None = None
-    has_conflict: bool = False
-
-    @property
-    def state(self) -> str:
-        """What the owner sets, as the hidden field holds it."""
-        return state_of(self.own)
-
-    @property
-    def choice(self) -> str:
-        """The choice that is marked: what was posted, else what is stored."""
-        if self.entry:
-            return self.entry.choice
-        if self.own is None:
-            return INHERITED
-        if self.is_boolean:
-            return "on" if self.own.value else "off"
-        return "set"
-
-    @property
-    def own_value(self) -> Any:
-        """What is set here; None inherits."""
-        return _value_of(self.own)
-
-    @property
-    def field(self) -> str:
-        """What ends the names of the row's fields."""
-        return str(self.definition.id)
-
-    @property
-    def is_boolean(self) -> bool:
-        return isinstance(self.definition.kind, Boolean)
-
-    @property
-    def typed(self) -> str:
-        """The text of the value's input: what was posted, else what is stored."""
-        if self.entry:
-            return self.entry.typed
-        if self.own is None:
-            return ""
-        value = self.own.value
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-    @property
-    def picked(self) -> list[str]:
-        """The marked boxes of a set of choices."""
-        if self.entry:
-            return self.entry.picked
-        return list(self.own.value) if self.own else []
-
-    @property
-    def control(self) -> str:
-        """Which control edits the value."""
-        match self.definition.kind:
-            case Boolean():
-                return "boolean"
-            case Choice():
-                return "choice"
-            case ChoiceSet():
-                return "choices"
-            case Integer() | Number():
-                return "number"
-            case String(max_length=length) if length <= 200:
-                return "line"
-            case String() | Object():
-                return "text"
-        return "text"
-
-    @property
-    def placeholder(self) -> str:
-        value = self.inherited.value
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @keep_typed
@@ -221,10 +136,6 @@ def _save(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
     return _show(request, actor, owner, form)
 
 
-def _value_of(override: Override | None) -> Any:
-    return override.value if override else None
-
-
 def _current(entry: Entry, owner: Owner, state: LineageState) -> str:
     return state_of(state.of_feature(entry.definition.id).get(owner.level))
 
@@ -268,7 +179,7 @@ def _ask(
     changes = [
         {
             "definition": entry.definition,
-            "before": _value_of(state.of_feature(entry.definition.id).get(owner.level)),
+            "before": value_of(state.of_feature(entry.definition.id).get(owner.level)),
             "after": None if entry.state == INHERITED else entry.value,
         }
         for entry in changed
@@ -309,8 +220,8 @@ def _show(
         for definition in definitions
         if definition.matters_at(owner.level)
         and (not stage or definition.stage == stage)
-        and _speaks_of(definition, text.lower())
-        and _passes(row := _make_row(definition, owner, state), chosen)
+        and speaks_of(definition, text.lower())
+        and passes(row := make_row(definition, owner, state), chosen)
     ]
     rows.sort(key=lambda row: list(Stage).index(row.definition.stage))
     if form:
@@ -321,12 +232,12 @@ def _show(
         request.GET.get("page")
     )
     shown: list[Row] = list(page.object_list)
-    _add_last_events(actor, owner, shown)
+    add_last_events(actor, owner, shown)
     if form:
         _add_posted(shown, form, set(conflicts))
     context = owner_context(request, actor, owner, "features") | {
         "page": page,
-        "groups": list(_by_stage(shown)),
+        "groups": list(by_stage(shown)),
         "sequence": state.position.sequence,
         "form": form,
         "has_conflicts": bool(conflicts),
@@ -345,71 +256,6 @@ def _filters() -> list[tuple[str, str]]:
     return list(zip(FILTERS, names, strict=True))
 
 
-def _speaks_of(definition: Definition, text: str) -> bool:
-    return not text or any(
-        text in part.lower() for part in (definition.key, definition.name, definition.description)
-    )
-
-
-def _passes(row: Row, chosen: str) -> bool:
-    match chosen:
-        case "here":
-            return row.own is not None
-        case "inherited":
-            return row.own is None
-        case "locked":
-            return row.effective.locked_by is not None
-        case "differs":
-            return row.own is not None and row.own.value != row.inherited.value
-    return True
-
-
-def _make_row(definition: Definition, owner: Owner, state: LineageState) -> Row:
-    overrides = state.of_feature(definition.id)
-    above = {level: override for level, override in overrides.items() if level < owner.level}
-    effective = resolve(definition.rules, overrides)
-    inherited = resolve(definition.rules, above)
-    by_level = {one.level: one for one in owner.lineage()}
-    return Row(
-        definition,
-        effective,
-        by_level.get(effective.source),
-        overrides.get(owner.level),
-        inherited,
-        by_level.get(inherited.source),
-        locking_level(definition.rules, overrides, owner.level),
-        definition.may_be_set_at(owner.level) and not definition.is_retired,
-        stored.changed_at if (stored := overrides.get(effective.source)) else None,
-    )
-
-
-def _add_last_events(actor: Actor, owner: Owner, rows: Sequence[Row]) -> None:
-    """Give each row the last change of what counts, with one query for all.
-
-    Who changed something above is only told to those who see that history.
-    """
-    streams = Q(pk__in=[])
-    for one in owner.lineage():
-        key = StreamKey.of(one)
-        streams |= Q(stream__kind=key.kind, stream__instance=key.instance, stream__owner=key.owner)
-    wanted = {row.definition.key: row.effective.source.label for row in rows}
-    newest = (
-        Event.objects.filter(visible_events(actor), streams, subject__in=list(wanted))
-        .order_by()
-        .values("stream", "subject")
-        .annotate(last=Max("pk"))
-        .values("last")
-    )
-    found = {
-        (event.stream.kind, event.subject): event
-        for event in Event.objects.filter(pk__in=newest).select_related("stream").order_by("pk")
-    }
-    for row in rows:
-        row.last = found.get((wanted[row.definition.key], row.definition.key)) or found.get(
-            (owner.level.label, row.definition.key)
-        )
-
-
 def _add_posted(rows: Iterable[Row], form: GridForm, conflicts: set[int]) -> None:
     for row in rows:
         entry = form.entries.get(row.definition.id)
@@ -417,9 +263,3 @@ def _add_posted(rows: Iterable[Row], form: GridForm, conflicts: set[int]) -> Non
         row.entry = entry if entry and entry.is_changed else None
         if row.definition.id in conflicts:
             row.has_conflict = True
-
-
-def _by_stage(rows: Sequence[Row]) -> Iterator[tuple[Stage, list[Row]]]:
-    for stage in Stage:
-        if held := [row for row in rows if row.definition.stage is stage]:
-            yield stage, held
