@@ -12,9 +12,11 @@ from access.actors import Actor
 from access.permissions import Action, Permission
 from access.policy import allows, may_see, visible
 from access.sites import strata_site
+from access.templatetags.strata import owner_name
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
 
+COUNTED = 1000  # rows; more are not counted, so that a page costs the same with a million
 ENOUGH = 101  # that many owners make a change a wide one
 
 OWNERS: dict[Level, Any] = {
@@ -61,6 +63,11 @@ def count_below(owner: Owner) -> int:
     return sum(rows.order_by()[:ENOUGH].count() for rows in below[owner.level])
 
 
+def shown_count(count: int) -> str:
+    """Return a count of ``COUNTED`` rows at most as people read it."""
+    return f"{COUNTED:,}+" if count >= COUNTED else str(count)
+
+
 def page_context(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
     """Return what every page of the admin needs, and more."""
     return {**strata_site().each_context(request), "title": title, **more}
@@ -74,7 +81,7 @@ def owner_context(request: HttpRequest, actor: Actor, owner: Owner, tab: str) ->
     ]
     return page_context(
         request,
-        str(owner).capitalize() if owner.level is Level.SYSTEM else str(owner),
+        owner_name(owner),
         owner=owner,
         above=above,
         tab=tab,

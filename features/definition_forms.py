@@ -7,8 +7,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from features.kinds import KINDS, InvalidKind, InvalidValue, make_kind
-from features.models import Feature, Stage
+from features.kinds import InvalidKind, InvalidValue, make_kind
+from features.models import Feature, KindName, Stage
 from tenancy.levels import OWNED_LEVELS, Level
 
 
@@ -33,9 +33,7 @@ class DefinitionForm(ExpiryForm):
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    kind = forms.ChoiceField(
-        label=gettext_lazy("Kind"), choices=[(name, name.replace("_", " ")) for name in KINDS]
-    )
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=KindName.choices)
     options = forms.JSONField(
         label=gettext_lazy("Options of the kind"),
         required=False,

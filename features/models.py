@@ -3,10 +3,22 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
-from features.kinds import KINDS
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Instance, Organization, System, User
+
+
+class KindName(models.TextChoices):
+    """What people call the kinds of features.kinds."""
+
+    BOOLEAN = "boolean", pgettext_lazy("kind", "on or off")
+    INTEGER = "integer", pgettext_lazy("kind", "whole number")
+    NUMBER = "number", pgettext_lazy("kind", "number")
+    STRING = "string", pgettext_lazy("kind", "text")
+    CHOICE = "choice", pgettext_lazy("kind", "one of a list")
+    CHOICE_SET = "choice_set", pgettext_lazy("kind", "some of a list")
+    OBJECT = "object", pgettext_lazy("kind", "object")
 
 
 class Stage(models.TextChoices):
@@ -33,7 +45,7 @@ class Feature(models.Model):
     json_name = models.CharField(max_length=100, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("what it does"), blank=True)
-    kind = models.CharField(_("kind"), max_length=20, choices=[(name, name) for name in KINDS])
+    kind = models.CharField(_("kind"), max_length=20, choices=KindName.choices)
     options = models.JSONField(_("options of the kind"), default=dict, blank=True)
     default = models.JSONField(_("default"))
     levels = models.JSONField(_("levels where it may be set"), default=all_levels)

@@ -14,12 +14,14 @@ from django.utils.translation import pgettext
 
 from events.models import Event, Stream
 from tenancy.levels import Level
+from tenancy.models import Owner
 
 register = template.Library()
 
 # Outlines on a grid of 24.
 ICONS = {
     "overview": "M4 4h7v7H4zM13 4h7v4h-7zM13 11h7v9h-7zM4 14h7v6H4z",
+    "attention": "M12 4l9 16H3zM12 10v4M12 17h.01",
     "feature": "M5 7h14M5 12h14M5 17h9M19 17h.01",
     "override": "M12 3l9 4.5-9 4.5-9-4.5zM3 12l9 4.5 9-4.5M3 16.5L12 21l9-4.5",
     "history": "M12 7v5l3.5 2M4 12a8 8 0 1 0 2.5-5.8L4 8.5M4 4v4.5h4.5",
@@ -83,6 +85,12 @@ def level_label(level: Level) -> str:
 
 
 @register.filter
+def owner_name(owner: Owner) -> str:
+    """Return what people call an owner: its name, and the system by its level's."""
+    return level_name(owner.level) if owner.level is Level.SYSTEM else str(owner)
+
+
+@register.filter
 def moment(time: datetime | None, *, short: bool = False) -> SafeString:
     """Return a time with its zone, readable for programs, too."""
     if time is None:
@@ -110,6 +118,9 @@ def value(raw: Any) -> SafeString:
             "on" if raw else "off",
             pgettext("value", "On") if raw else pgettext("value", "Off"),
         )
+    if isinstance(raw, list) and all(isinstance(part, str) for part in raw):
+        parts = format_html_join(" ", '<code class="value">{}</code>', ((part,) for part in raw))
+        return parts or format_html('<span class="value none">{}</span>', pgettext("list", "none"))
     text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
     return format_html('<code class="value">{}</code>', text or "“”")
 

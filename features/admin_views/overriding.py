@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
-from access.pages import OWNERS, page_context, page_of
+from access.pages import COUNTED, OWNERS, page_context, page_of, shown_count
 from access.policy import NOTHING, visible, writable
 from access.sites import actor_of
 from features.models import OVERRIDES, Feature
@@ -26,8 +26,12 @@ OWNED_BY = {
 def overrides(request: HttpRequest) -> HttpResponse:
     """Show the overrides of one level that the actor sees, the newest first."""
     actor = actor_of(request)
-    levels = seen_levels(actor)
-    level = chosen_level(request.GET.get("level", ""), levels)
+    counts = {level: _count_at(level, actor) for level in seen_levels(actor)}
+    # Where nobody asks for a level, one is shown at which there is something to see.
+    asked = request.GET.get("level") or next(
+        (level.label for level, count in counts.items() if count), ""
+    )
+    level = chosen_level(asked, list(counts))
     rows = filtered(request.GET, actor, level)
     before = request.GET.get("before", "")
     if before.isdecimal() and len(before) < 19:
@@ -42,7 +46,7 @@ def overrides(request: HttpRequest) -> HttpResponse:
         next=found[ROWS_A_PAGE - 1].pk if len(found) > ROWS_A_PAGE else None,
         before=before,
         level=level,
-        levels=levels,
+        levels=[(one, shown_count(count)) for one, count in counts.items()],
         feature=request.GET.get("feature", ""),
         owner_text=request.GET.get("owner", ""),
         value=request.GET.get("value", ""),
@@ -64,6 +68,13 @@ def _query(request: HttpRequest, level: Level) -> str:
 def seen_levels(actor: Actor) -> list[Level]:
     """Return the levels of which the actor sees any owner."""
     return [level for level in OWNED_LEVELS if OWNERS[level].filter(visible(actor, level)).exists()]
+
+
+def _count_at(level: Level, actor: Actor) -> int:
+    """Count the overrides of a level that the actor sees, as far as a page tells."""
+    model: Any = OVERRIDES[level]
+    rows = model.objects.filter(visible(actor, level, "owner__"))
+    return int(rows.order_by()[:COUNTED].count())
 
 
 def chosen_level(label: str, levels: list[Level]) -> Level:

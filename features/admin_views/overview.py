@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
-from access.pages import page_context, page_of
+from access.pages import COUNTED, page_context, page_of, shown_count
 from access.policy import visible, visible_events
 from access.sites import Card, Notice, actor_of, strata_site
 from events.models import Event
@@ -24,7 +24,6 @@ from tenancy.models import Instance, Organization, System
 LAST_CHANGES = 8
 LOOKED_AT = 10_000  # of the newest overrides, when the most frequent ones are sought
 MANY_PLACES = 100
-COUNTED = 1000
 
 
 def overview(request: HttpRequest) -> HttpResponse:
@@ -56,7 +55,7 @@ def tenants_card(actor: Actor) -> Card | None:
         title, url = _("Organizations"), reverse("admin:tenancy_organization_changelist")
         count = organizations[:COUNTED].count()
     lines += [(str(row), page_of(row), row.public_id) for row in rows]
-    return Card(title, url, "instance", _shown(count), lines) if lines else None
+    return Card(title, url, "instance", shown_count(count), lines) if lines else None
 
 
 def features_card(_actor: Actor) -> Card:
@@ -124,7 +123,3 @@ def _overridden_in_many_places(actor: Actor) -> Iterable[Notice]:
 
 def _sees_system(actor: Actor) -> bool:
     return System.objects.filter(visible(actor, Level.SYSTEM)).exists()
-
-
-def _shown(count: int) -> str:
-    return f"{COUNTED:,}+" if count >= COUNTED else str(count)

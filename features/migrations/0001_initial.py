@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('json_name', models.CharField(editable=False, max_length=100, unique=True)),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('description', models.TextField(blank=True, verbose_name='what it does')),
-                ('kind', models.CharField(choices=[('boolean', 'boolean'), ('integer', 'integer'), ('number', 'number'), ('string', 'string'), ('choice', 'choice'), ('choice_set', 'choice_set'), ('object', 'object')], max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('boolean', 'on or off'), ('integer', 'whole number'), ('number', 'number'), ('string', 'text'), ('choice', 'one of a list'), ('choice_set', 'some of a list'), ('object', 'object')], max_length=20, verbose_name='kind')),
                 ('options', models.JSONField(blank=True, default=dict, verbose_name='options of the kind')),
                 ('default', models.JSONField(verbose_name='default')),
                 ('levels', models.JSONField(default=features.models.all_levels, verbose_name='levels where it may be set')),
