@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -12,6 +12,9 @@ from django.db import connection, transaction
 from playwright.sync_api import BrowserContext
 from pytest_django.live_server_helper import LiveServer
 
+from tenancy.levels import Level
+from tenancy.models import Owner
+from tenancy.services import find_owner
 from tests.browsing import Visitor, sign_in
 from tests.factories import Cast, make_cast
 
@@ -64,6 +67,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     # It refuses its sandbox to root, and would otherwise call home at each start.
     options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     return browser_type_launch_args | {"executable_path": path, "args": options}
+
+
+@pytest.fixture
+def owner_at(cast: Cast) -> Callable[[Level], Owner | None]:
+    """Return the owner at a level as a surface finds it: the system, main, acme or bob."""
+    ids = {Level.ORGANIZATION: "acme", Level.USER: "bob"}
+    return lambda level: find_owner(cast.instance, level, ids.get(level, ""))
 
 
 @pytest.fixture

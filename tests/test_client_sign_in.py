@@ -1,31 +1,25 @@
-"""Signing in as an API client: credentials, secrets, addresses, throttling, last use."""
+"""Signing in as an API client: credentials, secrets, addresses, last use."""
 
-import sqlite3
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from clients import refusals
-from clients.models import ApiClient, ClientFeature, Refusal
+from clients.models import ApiClient
 from clients.networks import is_address_allowed
 from clients.services import disable_client, rotate_secret, set_expiry, set_networks
 from events.models import Event
 from tenancy.services import create_instance
+from tests.client_calls import PATH, reasons, status
 from tests.factories import BY, basic, make_cast, make_client
 
 pytestmark = pytest.mark.django_db
 
-PATH = "/v2/features/instance?inheritance=true"
-FORM = "application/x-www-form-urlencoded"
+
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
@@ -42,17 +36,6 @@ def reader(instance):
 @pytest.fixture
 def owner(instance):
     return make_client(instance, "owner")
-
-
-def status(client, issued, secret=None, **extra):
-    return client.get(PATH, headers=basic(issued, secret), **extra).status_code
-
-
-def reasons():
-    return list(Refusal.objects.order_by("id").values_list("reason", flat=True))
-
-
-# Credentials
 
 
 def test_sign_in__right_secret__costs_one_query(client, reader, django_assert_num_queries):
@@ -121,9 +104,6 @@ def test_sign_in__host_of_no_instance__means_the_clients_own(client, instance, s
     assert client.get(PATH, headers={**basic(reader), "Host": "localhost"}).status_code == 200
 
 
-# Secrets that rotate
-
-
 @pytest.mark.parametrize(
     ("after", "works"),
     [(0, True), (1, True), (3599.999, True), (3600, False), (3601, False)],
@@ -161,9 +141,6 @@ def test_secret__stored__is_a_digest_only(reader):
     assert new not in text
 
 
-# Clients that ended
-
-
 def test_expiry__around_its_moment__ends_the_client(client, reader):
     with time_machine.travel(NOON, tick=False) as clock:
         set_expiry(reader.client, NOON + timedelta(hours=1), **BY)
@@ -179,9 +156,6 @@ def test_disabled__client__is_refused_as_one_that_is_unknown(client, reader):
 
     assert status(client, reader) == 401
     assert reasons() == ["disabled"]
-
-
-# Addresses
 
 
 @pytest.mark.parametrize(
@@ -244,78 +218,8 @@ def test_allow_list__behind_a_proxy__sees_who_calls_it(client, reader, settings)
     assert status(client, reader) == 403
 
 
-# Throttling
-
-
 def guess(client, issued, times=10, **extra):
     return [status(client, issued, "wrong", **extra) for _ in range(times)]
-
-
-def test_throttle__ten_wrong_secrets__end_that_pair_for_a_minute(client, reader):
-    with time_machine.travel(NOON, tick=False) as clock:
-        assert guess(client, reader, 11) == [401] * 10 + [429]
-        refused = client.get(PATH, headers=basic(reader))
-        elsewhere = status(client, reader, REMOTE_ADDR="203.0.113.9")
-        clock.shift(59)
-        still = status(client, reader)
-        clock.shift(1)
-
-        assert (refused.status_code, refused["Retry-After"]) == (429, "60")
-        assert refused.json()["code"] == 8
-        assert elsewhere == 200
-        assert still == 429
-        assert status(client, reader) == 200
-        assert guess(client, reader, 2) == [401, 401]
-
-
-def test_throttle__another_client_from_the_same_address__goes_on(client, instance, reader):
-    other = make_client(instance, "direct_read_access")
-    guess(client, reader)
-
-    assert status(client, other) == 200
-
-
-def test_throttle__on_clients_endpoints__is_510_in_their_envelope(client, owner):
-    guess(client, owner)
-
-    answer = client.post("/clients/list", headers=basic(owner)).json()
-
-    assert (answer["stat"], answer["code"], answer["error"]) == ("error", 510, "api_limit_error")
-
-
-def test_throttle__unknown_id__is_no_oracle(client, instance):
-    url = "/clients/list?client_id=nobody&client_secret=x"
-
-    codes = [client.get(url).json()["code"] for _ in range(11)]
-
-    assert codes == [402] * 10 + [510]
-
-
-def test_throttle__wrong_secrets_over_more_than_a_minute__does_not_count(client, reader):
-    with time_machine.travel(NOON, tick=False) as clock:
-        for _ in range(12):
-            guess(client, reader, 1)
-            clock.shift(7)
-
-        assert status(client, reader) == 200
-
-
-def test_throttle__same_caller_as_ipv4_in_ipv6__is_one_address(client, reader):
-    guess(client, reader, 5)
-    guess(client, reader, 5, REMOTE_ADDR="::ffff:127.0.0.1")
-
-    assert status(client, reader) == 429
-
-
-def test_throttle__right_secret__costs_no_query_more(client, reader, django_assert_num_queries):
-    guess(client, reader, 9)
-    status(client, reader)
-
-    with django_assert_num_queries(2):
-        assert status(client, reader) == 200
-
-
-# Last use
 
 
 def test_last_use__many_requests__is_written_once_a_minute(
@@ -340,171 +244,3 @@ def test_last_use__refused_request__is_none(client, reader):
     status(client, reader)
 
     assert ApiClient.objects.get().last_used_at is None
-
-
-# Refusals
-
-
-def test_refusal__each_reason__is_kept_with_address_and_request(client, reader):
-    wrong = client.get(PATH, headers=basic(reader, "wrong"), REMOTE_ADDR="203.0.113.9")
-    denied = client.delete("/v2/features/instance", headers=basic(reader))
-
-    rows = list(Refusal.objects.order_by("id"))
-    assert [(row.reason, row.address, row.request_id, row.detail) for row in rows] == [
-        ("secret", "203.0.113.9", wrong["X-Request-Id"], ""),
-        ("feature", "127.0.0.1", denied["X-Request-Id"], "missing permission iam.feature.delete"),
-    ]
-    assert {row.client_id for row in rows} == {reader.client.client_id}
-
-
-def test_refusal__in_the_log__has_the_reason_and_no_secret(client, reader, caplog):
-    client.get(f"/clients/list?client_id={reader.client.client_id}&client_secret=guessed-secret")
-    client.get(f"/clients/list?client_id=x%0Ay&client_secret={reader.secret}")
-
-    assert f"refused client {reader.client.client_id} from 127.0.0.1: secret" in caplog.text
-    assert "guessed-secret" not in caplog.text
-    assert reader.secret not in caplog.text
-
-
-def test_refusals__more_than_are_kept__lose_the_oldest_of_that_client(
-    client, instance, reader, monkeypatch
-):
-    monkeypatch.setattr(refusals, "KEPT_OF_CLIENT", 3)
-    other = make_client(instance, "direct_read_access")
-
-    with time_machine.travel(NOON, tick=False) as clock:
-        guess(client, other, 1)
-        guess(client, reader, 5)
-        while_young = Refusal.objects.count()
-        clock.shift(180)
-        guess(client, reader, 1)
-
-    assert while_young == 6  # the throttle counts them
-    of_reader = Refusal.objects.filter(client_id=reader.client.client_id)
-    assert (of_reader.count(), Refusal.objects.count()) == (3, 4)
-
-
-def test_refusals__of_many_unknown_ids__are_bounded(client, instance, monkeypatch):
-    monkeypatch.setattr(refusals, "KEPT_OF_UNKNOWN", 3)
-    monkeypatch.setattr(refusals, "PRUNE_UNKNOWN_EVERY", 1)
-
-    for number in range(6):
-        client.get(f"/clients/list?client_id=unknown{number}&client_secret=x")
-
-    assert Refusal.objects.count() == 3
-
-
-# At the same time
-
-
-@contextmanager
-def writing(table_row: ApiClient):
-    """Hold what a long change holds: SQLite's write lock, or the row's in PostgreSQL."""
-    other: Any
-    if connection.vendor == "sqlite":
-        other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-    else:
-        other = connection.copy()
-        other.set_autocommit(False)
-        with other.cursor() as cursor:
-            cursor.execute(
-                "SELECT 1 FROM clients_apiclient WHERE id = %s FOR UPDATE", [table_row.pk]
-            )
-    try:
-        yield
-    finally:
-        if connection.vendor != "sqlite":
-            other.rollback()
-        other.close()
-
-
-def in_thread(call):
-    """Run it in another thread, and fail if it does not end long before SQLite's 20 seconds."""
-
-    def run():
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    executor = ThreadPoolExecutor(1)
-    try:
-        return executor.submit(run).result(timeout=10)
-    finally:
-        executor.shutdown(wait=False)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_reading__while_somebody_writes__waits_for_nobody(reader):
-    with writing(reader.client):
-        answers = in_thread(lambda: [status(Client(), reader), status(Client(), reader, "wrong")])
-
-    assert answers == [200, 401]
-    assert ApiClient.objects.get().last_used_at is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_guessing__while_somebody_writes__is_throttled_and_noted_later(reader):
-    with writing(reader.client):
-        answers = in_thread(lambda: guess(Client(), reader, 11))
-    noted_meanwhile = Refusal.objects.filter(reason="secret").count()
-    guess(Client(), reader, 1, REMOTE_ADDR="203.0.113.9")
-
-    assert answers == [401] * 10 + [429]
-    assert noted_meanwhile == (0 if connection.vendor == "sqlite" else 10)
-    assert Refusal.objects.filter(client_id=reader.client.client_id).count() == 11
-
-
-def at_once(*calls):
-    """Run calls in threads that begin together; return their answers."""
-
-    def run(call):
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as executor:
-        return [future.result() for future in [executor.submit(run, call) for call in calls]]
-
-
-def set_features(by, target, features):
-    body = urlencode({"for_client_id": target.client.client_id, "features": features})
-    response = Client().post("/clients/set_features", body, content_type=FORM, headers=basic(by))
-    return response.json()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_owners__demoting_each_other_at_once__leave_one(instance):
-    for _ in range(5):
-        one, two = make_client(instance, "owner"), make_client(instance, "owner")
-
-        answers = at_once(
-            lambda one=one, two=two: set_features(one, two, "[]"),
-            lambda one=one, two=two: set_features(two, one, "[]"),
-        )
-
-        assert sorted(answer["stat"] for answer in answers) == ["error", "ok"]
-        [refused] = [answer for answer in answers if answer["stat"] == "error"]
-        assert (refused["code"], refused.get("argument_name")) in {(200, "features"), (403, None)}
-        assert ClientFeature.objects.filter(name="owner").count() == 1
-        ClientFeature.objects.all().delete()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_set_features__twice_at_once__is_one_of_the_two(instance, owner):
-    target = make_client(instance)
-    sets = [["direct_access", "access_issuer"], ["direct_read_access"]]
-
-    answers = at_once(
-        lambda: set_features(owner, target, '["direct_access","access_issuer"]'),
-        lambda: set_features(owner, target, '["direct_read_access"]'),
-    )
-
-    assert [answer["stat"] for answer in answers] == ["ok", "ok"]
-    events = list(Event.objects.filter(type="clients.features_set").order_by("sequence"))
-    assert target.client.feature_names == events[-1].after
-    assert events[0].before == []
-    assert events[1].before == events[0].after
-    assert [events[0].after, events[1].after] in (sets, sets[::-1])

@@ -1,13 +1,9 @@
 """The commands that list, show, set and reset features, as a shell sees them."""
 
-import csv
-import io
 import json
 from io import StringIO
 
 import pytest
-import yaml
-from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
@@ -15,13 +11,12 @@ from access.commands import Exit
 from events.models import Event
 from events.services import Conflict
 from features.definitions import current_definitions
-from features.models import Feature
 from features.planning import Locked
 from features.services import explain, lock_feature, overrides_of, set_features
 from tenancy.levels import Level
 from tenancy.models import System
-from tenancy.revision import touch_revision
-from tests.factories import BY, make_cast, token_for
+from tests.commanding import define, fail, run
+from tests.factories import BY, make_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -31,29 +26,8 @@ def cast():
     return make_cast()
 
 
-def run(*arguments: str) -> str:
-    out = StringIO()
-    call_command(*arguments, stdout=out, stderr=StringIO())
-    return out.getvalue()
-
-
-def fail(*arguments: str) -> tuple[int, str, str]:
-    """Return the exit code, what it says, and what it prints on stdout."""
-    out = StringIO()
-    with pytest.raises(CommandError) as caught:
-        call_command(*arguments, stdout=out, stderr=StringIO())
-    return caught.value.returncode, str(caught.value), out.getvalue()
-
-
 def value_of(owner, feature: str):
     return explain(owner, feature).effective.value
-
-
-def define(**fields) -> Feature:
-    key = fields.pop("key")
-    feature = Feature.objects.create(key=key, json_name=key, name=key, **fields)
-    touch_revision()
-    return feature
 
 
 @pytest.mark.parametrize(
@@ -293,77 +267,6 @@ def test_features_reset__unknown_features__are_told_together(cast):
 
     assert code == Exit.FAILED
     assert message.count("did you mean") == 2
-
-
-def test_features_show__json__is_what_the_api_answers(cast, client):
-    set_features(cast.acme, {"login_default_org": True}, **BY)
-    headers = {"Authorization": f"Bearer {token_for(cast.alice)}"}
-
-    shown = json.loads(run("features_show", "organization:acme", "--json"))
-    own = json.loads(run("features_show", "organization:acme", "--own", "--json"))
-
-    path = "/v2/features/organization/acme"
-    assert shown == client.get(f"{path}?inheritance=true", headers=headers).json()
-    assert own == client.get(path, headers=headers).json()
-
-
-def test_features_show__table__has_a_line_for_each_feature(cast):
-    set_features(System(), {"actions": True}, **BY)
-    lock_feature(System(), "actions", **BY)
-
-    lines = run("features_show", "user:bob").splitlines()
-
-    rows = {line.split()[0]: line.split()[1:] for line in lines}
-    assert rows["FEATURE"] == ["VALUE", "SOURCE"]
-    assert rows["actions"] == ["on", "system", "(locked)"]
-    assert rows["web_key"] == ["off", "default"]
-    assert len(rows) == Feature.objects.count() + 1
-
-
-def test_features_show_own__nothing_set__is_no_failure(cast):
-    assert run("features_show", "user:bob", "--own") == ""
-    assert json.loads(run("features_show", "user:bob", "--own", "--json")) == {
-        "details": {"sequence": "0", "resourceOwner": "acme"}
-    }
-
-
-def test_features_show__control_characters__cannot_steer_the_terminal(cast):
-    define(key="greeting", kind="string", default="\x1b[2J[bold]hi\n")
-
-    printed = run("features_show", "user:bob")
-
-    assert "\\x1b[2J[bold]hi\\n" in printed
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (["--stage", "stable"], {"login_default_org", "login_v2"}),
-        (["--level", "system", "--stage", "deprecated"], {"disable_user_token_event"}),
-    ],
-)
-def test_features_list__filters__leave_the_rest_out(options, expected):
-    keys = {row["key"] for row in json.loads(run("features_list", *options, "--json"))}
-
-    assert expected <= keys
-    assert "web_key" not in keys
-    assert len(keys) < Feature.objects.count()
-
-
-def test_features_list__every_format__says_the_same():
-    define(key="formula", kind="string", default="=1+1", description="-a\nb", stage="stable")
-    documents = json.loads(run("features_list", "--format", "json"))
-
-    from_yaml = yaml.safe_load(run("features_list", "--format", "yaml"))
-    from_csv = list(csv.DictReader(io.StringIO(run("features_list", "--format", "csv"))))
-    table = run("features_list").splitlines()
-
-    assert from_yaml == documents
-    assert [row["key"] for row in from_csv] == [document["key"] for document in documents]
-    assert len(table) == len(documents) + 1
-    formula = next(row for row in from_csv if row["key"] == "formula")
-    assert formula["default"] == "'=1+1"
-    assert formula["description"] == "'-a\nb"
 
 
 def caused_by(cause):

@@ -1,18 +1,13 @@
-"""Who may what: roles, tokens, and what the database itself refuses."""
+"""Who may what: roles, and what each of them lets somebody read and write."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
 from access.actors import Actor, actor_for
-from access.authentication import find_token
-from access.models import AccessToken, Membership
+from access.models import Membership
 from access.permissions import Action, Permission, Resource, Role
 from access.policy import (
     MissingPermission,
@@ -22,17 +17,19 @@ from access.policy import (
     require,
     require_on_features,
 )
-from access.services import grant_role, issue_token, revoke_role, revoke_token
+from access.services import grant_role, revoke_role
 from events.models import Event
-from features.models import Feature, InstanceOverride, OrganizationOverride, UserOverride
 from tenancy.levels import Level
 from tenancy.models import System, User
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import BY, make_cast, make_holder, token_for
+from tests.factories import BY, make_cast, make_holder
 
 pytestmark = pytest.mark.django_db
 
+
 TABLE = json.loads((Path(__file__).parent / "cases/roles.json").read_text())
+
+
 LETTERS = {Action.READ: "r", Action.WRITE: "w", Action.DELETE: "d"}
 
 
@@ -72,10 +69,6 @@ def letters(actor, owner):
         for action, letter in LETTERS.items()
         if allows(actor, Permission.on_features(owner.level, action), owner)
     )
-
-
-def find(text):
-    return find_token(text, address="192.0.2.1")
 
 
 @pytest.mark.parametrize("role", Role)
@@ -227,199 +220,3 @@ def test_revoke_role__twice__is_recorded_once(cast):
     assert [(event.subject, event.before) for event in events] == [
         ("ORG_OWNER", "organization:main/acme")
     ]
-
-
-def test_find_token__valid__gives_the_actor_in_one_query(cast, django_assert_num_queries):
-    grant_role(cast.bob, Role.ORG_OWNER, cast.acme, **BY)
-    grant_role(cast.bob, Role.ORG_OWNER_VIEWER, cast.globex, **BY)
-    text = token_for(cast.bob)
-    AccessToken.objects.update(last_used_at=timezone.now())
-
-    with django_assert_num_queries(1):
-        found = find(text)
-
-    assert found
-    actor = found[0]
-    assert (actor.type, actor.id, actor.user) == ("user", "bob", cast.bob)
-    assert (letters(actor, cast.acme), letters(actor, cast.globex)) == ("rwd", "r")
-
-
-def test_find_token__first_use__is_remembered(cast):
-    text = token_for(cast.bob)
-
-    find(text)
-
-    assert AccessToken.objects.get().last_used_at is not None
-
-
-def test_find_token__some_permissions__are_the_most_it_may(cast):
-    text = token_for(cast.alice, permissions=["org.feature.read", "iam.feature.write"])
-
-    found = find(text)
-
-    assert found
-    actor = found[0]
-    assert letters(actor, cast.acme) == "r"
-    assert letters(actor, cast.bob) == letters(actor, cast.instance) == ""
-
-
-def test_find_token__no_permissions__may_nothing_but_what_every_user_may(cast):
-    found = find(token_for(cast.alice, permissions=[]))
-
-    assert found
-    assert letters(found[0], cast.acme) == ""
-    assert may_read_features(found[0], cast.acme, effective=True)
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda token, user: AccessToken.objects.update(expires_at=timezone.now()),
-        lambda token, user: User.objects.filter(pk=user.pk).update(is_active=False),
-        lambda token, user: revoke_token(token, **BY),
-        lambda token, user: user.delete(),
-    ],
-    ids=["expired", "inactive user", "revoked", "user gone"],
-)
-def test_find_token__no_longer_valid__finds_nobody(cast, spoil):
-    issued = issue_token(cast.bob, **BY)
-
-    spoil(issued.row, cast.bob)
-
-    assert find(issued.text) is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        str.upper,
-        lambda text: text[:-1],
-        lambda text: text + "x",
-        lambda text: f" {text}",
-        lambda text: "",
-        lambda text: text + "\x00",
-        lambda text: "ÿ" * 10_000,
-        lambda text: AccessToken.objects.get().digest,
-        lambda text: AccessToken.objects.get().prefix,
-    ],
-)
-def test_find_token__malformed__finds_nobody(cast, change):
-    text = token_for(cast.bob)
-
-    assert find(change(text)) is None
-
-
-def test_issue_token__text__is_stored_nowhere(cast):
-    issued = issue_token(cast.bob, description="a script", **BY)
-    revoke_token(issue_token(cast.bob, **BY).row, **BY)
-    secret = issued.text.removeprefix(issued.row.prefix)
-
-    found = []
-    for model in apps.get_models():
-        for row in model._default_manager.values():
-            found += [(model, row)] if secret in json.dumps(row, default=str) else []
-
-    assert found == []
-    assert issued.text.startswith("strata_")
-    assert len(secret) >= 30
-
-
-@pytest.mark.parametrize("days", [0, -1, 366])
-def test_issue_token__lifetime_out_of_range__is_refused(cast, days):
-    with pytest.raises(ValidationError, match="must be from 1 to 365"):
-        issue_token(cast.bob, lifetime=timedelta(days=days), **BY)
-
-
-@pytest.mark.parametrize("name", ["", "org.feature", "org.feature.fly", "nothing.read", "*"])
-def test_issue_token__permission_that_is_none__is_refused(cast, name):
-    with pytest.raises(ValidationError, match="there is no permission"):
-        issue_token(cast.bob, permissions=["org.feature.read", name], **BY)
-
-    assert not AccessToken.objects.exists()
-
-
-def test_revoke_token__twice__is_recorded_once(cast):
-    issued = issue_token(cast.bob, **BY)
-
-    for _ in range(2):
-        revoke_token(issued.row, **BY)
-
-    types = Event.objects.filter(stream__kind="token").order_by("id").values_list("type", flat=True)
-    assert list(types) == ["tokens.issued", "tokens.revoked"]
-
-
-def refused_by_the_database(write):
-    """Whether the database refuses a write, at the latest when the transaction would end."""
-    try:
-        with transaction.atomic():
-            write()
-            connection.check_constraints()
-    except IntegrityError:
-        return True
-    return False
-
-
-def override(model, **fields):
-    fields = {"feature_id": Feature.objects.get(key="actions").pk, "value": True} | fields
-    return lambda: model.objects.create(changed_at=timezone.now(), **fields)
-
-
-REFUSED_BY_THE_DATABASE = {
-    "an organization's role on nothing": lambda c: Membership.objects.create(
-        user=c.bob, role="ORG_OWNER"
-    ),
-    "an organization's role on an instance": lambda c: Membership.objects.create(
-        user=c.bob, role="ORG_OWNER", instance=c.instance
-    ),
-    "an instance's role on an organization": lambda c: Membership.objects.create(
-        user=c.bob, role="IAM_OWNER", organization=c.acme
-    ),
-    "a system role on an instance": lambda c: Membership.objects.create(
-        user=c.bob, role="SYSTEM_OWNER", instance=c.instance
-    ),
-    "a role on two": lambda c: Membership.objects.create(
-        user=c.bob, role="ORG_OWNER", instance=c.instance, organization=c.acme
-    ),
-    "an unknown role": lambda c: Membership.objects.create(user=c.bob, role="KING"),
-    "the same role twice": lambda c: [
-        Membership.objects.create(user=c.bob, role="SYSTEM_OWNER") for _ in range(2)
-    ],
-    "a user of an instance alone": lambda c: User.objects.filter(pk=c.bob.pk).update(
-        organization=None
-    ),
-    "a user of an organization alone": lambda c: User.objects.filter(pk=c.bob.pk).update(
-        instance=None
-    ),
-    "two users of one id": lambda c: User.objects.filter(pk=c.bob.pk).update(public_id="carol"),
-    "two users of one name": lambda c: User.objects.filter(pk=c.bob.pk).update(username="carol"),
-    "two operators of one name": lambda c: User.objects.create(username="root"),
-    "two operators of one id": lambda c: User.objects.create(username="x", public_id="root"),
-    "a second system": lambda c: System.objects.create(pk=2),
-    "a token of nobody": lambda c: AccessToken.objects.create(
-        digest="0", prefix="x", expires_at=timezone.now()
-    ),
-    "an override of no user": lambda c: override(UserOverride, owner_id=10**9)(),
-    "an override of no organization": lambda c: override(OrganizationOverride, owner_id=10**9)(),
-    "an override of no instance": lambda c: override(InstanceOverride, owner_id=10**9)(),
-    "an override of no feature": lambda c: override(
-        UserOverride, owner_id=c.bob.pk, feature_id=10**9
-    )(),
-    "two overrides of one feature": lambda c: [
-        override(UserOverride, owner_id=c.bob.pk)() for _ in range(2)
-    ],
-}
-
-
-@pytest.mark.parametrize("write", REFUSED_BY_THE_DATABASE.values(), ids=REFUSED_BY_THE_DATABASE)
-def test_database__write_that_fits_nothing__is_refused(cast, write):
-    assert refused_by_the_database(lambda: write(cast))
-
-
-def test_database__writes_that_fit__are_taken(cast):
-    assert not refused_by_the_database(override(UserOverride, owner_id=cast.bob.pk))
-    assert not refused_by_the_database(
-        lambda: Membership.objects.create(user=cast.bob, role="SYSTEM_OWNER")
-    )
-    assert not refused_by_the_database(
-        lambda: create_user(cast.globex, "bob-of-globex", public_id="bob2")
-    )

@@ -1,24 +1,17 @@
 """The one door to feature settings: what a change touches, records, refuses and costs."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from config.errors import describe
-from events.models import Event, Surface
-from events.services import Author, Conflict, Origin, PreconditionFailed, StreamKey, read_position
-from features import services
+from events.models import Surface
+from events.services import Author, Origin, StreamKey, read_position
 from features.definitions import UnknownFeature
-from features.models import OVERRIDES, Feature
+from features.models import OVERRIDES
 from features.planning import INHERIT, Locked, NoChanges
 from features.resolution import Effective
 from features.services import (
-    IfMatch,
-    NothingSet,
-    explain,
     get_features,
     lock_feature,
     overrides_of,
@@ -28,14 +21,13 @@ from features.services import (
 )
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import System
-from tenancy.revision import touch_revision
-from tenancy.services import find_owner
 from tests.factories import BY, change_feature, make_cast, make_feature
+from tests.feature_owners import effective, events_of, make_features, own_values
 
 pytestmark = pytest.mark.django_db
 
+
 PAIRS = [(above, below) for above in OWNED_LEVELS for below in OWNED_LEVELS if above < below]
-LEVEL_IDS = {Level.ORGANIZATION: "acme", Level.USER: "bob"}
 
 
 @pytest.fixture
@@ -43,41 +35,9 @@ def cast():
     return make_cast()
 
 
-@pytest.fixture
-def owner_at(cast):
-    """Return the owner at a level as a surface finds it: the system, main, acme or bob."""
-    return lambda level: find_owner(cast.instance, level, LEVEL_IDS.get(level, ""))
-
-
 @pytest.fixture(params=OWNED_LEVELS, ids=lambda level: level.label)
 def owner(request, owner_at):
     return owner_at(request.param)
-
-
-def events_of(owner):
-    key = StreamKey.of(owner)
-    return list(
-        Event.objects.filter(
-            stream__kind=key.kind, stream__instance=key.instance, stream__owner=key.owner
-        ).order_by("sequence")
-    )
-
-
-def own_values(owner):
-    return {definition.key: stored.value for definition, stored in overrides_of(owner).items()}
-
-
-def make_features(start, count):
-    Feature.objects.bulk_create(
-        Feature(key=f"{start}_{n}", json_name=f"{start}{n}", kind="boolean", default=False)
-        for n in range(count)
-    )
-    touch_revision()
-
-
-def effective(owner, feature):
-    values = {v.definition.key: v.effective for v in get_features(owner).values}
-    return values[feature]
 
 
 def test_set_features__some_named__touches_only_these(owner, owner_at):
@@ -266,81 +226,6 @@ def test_set_features__retired_beside_another__is_accepted_and_does_nothing(owne
     assert own_values(owner) == {"user_schema": True}
 
 
-def test_get_features__disabled__gives_the_default_and_keeps_the_override(owner):
-    set_features(owner, {"actions": True}, **BY)
-
-    change_feature("actions", enabled=False)
-    while_disabled = effective(owner, "actions")
-    change_feature("actions", enabled=True)
-
-    assert while_disabled == Effective(False, Level.DEFAULT)
-    assert effective(owner, "actions") == Effective(True, owner.level)
-
-
-def test_get_features__archived__leaves_it_out_until_it_comes_back(owner):
-    set_features(owner, {"actions": True}, **BY)
-    change_feature("actions", archived_at=datetime(2026, 1, 1, tzinfo=UTC))
-
-    keys = {value.definition.key for value in get_features(owner).values}
-    with pytest.raises(UnknownFeature):
-        set_features(owner, {"actions": False}, **BY)
-    with pytest.raises(NothingSet):
-        get_features(owner, inheritance=False)
-    change_feature("actions", archived_at=None)
-
-    assert "actions" not in keys
-    assert own_values(owner) == {"actions": True}
-
-
-def test_get_features__level_no_longer_allowed__ignores_what_is_set_there(owner):
-    set_features(owner, {"actions": True}, **BY)
-
-    change_feature("actions", levels=[level for level in OWNED_LEVELS if level != owner.level])
-
-    with pytest.raises(NothingSet):
-        get_features(owner, inheritance=False)
-    assert own_values(owner) == {"actions": True}
-    reset_features(owner, **BY)
-    assert own_values(owner) == {}
-
-
-@pytest.mark.parametrize("level", OWNED_LEVELS)
-def test_get_features__feature_of_some_levels__is_shown_where_a_value_can_arrive(owner_at, level):
-    make_feature("custom", levels=[Level.INSTANCE, Level.USER])
-
-    keys = {value.definition.key for value in get_features(owner_at(level)).values}
-
-    assert ("custom" in keys) == (level is not Level.SYSTEM)
-
-
-def test_get_features__without_inheritance__gives_own_overrides_alone(owner, owner_at):
-    set_features(owner, {"actions": False}, **BY)
-    if owner.level is not Level.SYSTEM:
-        set_features(System(), {"user_schema": True}, **BY)
-
-    own = get_features(owner, inheritance=False)
-
-    assert [(v.definition.key, v.effective) for v in own.values] == [
-        ("actions", Effective(False, owner.level))
-    ]
-
-
-def test_get_features__nothing_set__is_an_error_only_without_inheritance(owner):
-    with pytest.raises(NothingSet):
-        get_features(owner, inheritance=False)
-
-    features = get_features(owner)
-
-    assert {value.effective.source for value in features.values} == {Level.DEFAULT}
-    assert (features.details.position.sequence, features.details.position.created_at) == (0, None)
-
-
-def test_details__of_each_level__name_the_resource_owner(owner_at):
-    resource_owners = [get_features(owner_at(level)).details for level in OWNED_LEVELS]
-
-    assert [d.resource_owner for d in resource_owners] == ["SYSTEM", "main", "acme", "acme"]
-
-
 def test_set_features__event__tells_the_whole_story(owner):
     author = Author("user", "42", "Alice")
     origin = Origin(
@@ -381,33 +266,6 @@ def test_features__set_changed_and_reset__leave_a_chain_of_events(owner):
         ("features.unlock", False, False, False),
         ("features.reset", False, None, False),
     ]
-
-
-def test_details__many_changes_and_a_reset__count_on(owner):
-    first = set_features(owner, {"actions": True, "user_schema": True}, **BY).position
-    reset = reset_features(owner, **BY).position
-    last = set_features(owner, {"actions": True}, **BY).position
-
-    assert [first.sequence, reset.sequence, last.sequence] == [2, 4, 5]
-    assert [event.sequence for event in events_of(owner)] == [1, 2, 3, 4, 5]
-    assert first.created_at == reset.created_at == last.created_at == first.changed_at
-    assert [e.created_at for e in events_of(owner)] == sorted(
-        e.created_at for e in events_of(owner)
-    )
-
-
-def test_details__owner_deleted_and_back_with_its_id__count_on(cast):
-    set_features(cast.bob, {"actions": True, "user_schema": True}, **BY)
-    cast.bob.delete()
-
-    bob = type(cast.bob)(
-        instance=cast.instance, organization=cast.acme, username="bob", public_id="bob"
-    )
-    bob.save()
-    position = set_features(bob, {"actions": True}, **BY).position
-
-    assert own_values(bob) == {"actions": True}
-    assert position.sequence == 3
 
 
 def test_reset_features__some_named__removes_these(owner):
@@ -466,170 +324,6 @@ def test_unlock_feature__locked__lets_the_levels_below_set_it_again(owner_at):
     assert effective(owner_at(Level.USER), "actions") == Effective(False, Level.USER)
 
 
-def test_explain__four_levels__shows_each_and_marks_the_winner(owner_at, cast):
-    set_features(System(), {"actions": True}, **BY)
-    set_features(cast.acme, {"actions": False}, **BY)
-
-    explanation = explain(owner_at(Level.USER), "actions")
-
-    assert explanation.effective == Effective(False, Level.ORGANIZATION)
-    assert [(level.level.label, level.value, level.is_winner) for level in explanation.levels] == [
-        ("default", False, False),
-        ("system", True, False),
-        ("instance", None, False),
-        ("organization", False, True),
-        ("user", None, False),
-    ]
-    assert explanation.levels[3].owner == cast.acme
-    assert explanation.levels[3].changed_at == events_of(cast.acme)[0].created_at
-
-
-def test_explain__locked_or_disabled__agrees_with_get_features(owner_at, owner):
-    bob = owner_at(Level.USER)
-    set_features(bob, {"actions": False}, **BY)
-    set_features(owner, {"actions": True}, **BY)
-    lock_feature(owner, "actions", **BY)
-
-    locked = explain(bob, "actions").effective
-    in_list = effective(bob, "actions")
-    change_feature("actions", enabled=False)
-
-    assert locked == in_list == Effective(True, owner.level, owner.level)
-    winner = next(level for level in explain(bob, "actions").levels if level.is_winner)
-    assert winner.level is Level.DEFAULT
-
-
-@pytest.mark.parametrize(
-    ("condition", "holds"),
-    [
-        (IfMatch(frozenset({1})), True),
-        (IfMatch(frozenset({0, 1, 7})), True),
-        (IfMatch(any_event=True), True),
-        (IfMatch(frozenset({0})), False),
-        (IfMatch(frozenset({2})), False),
-        (IfMatch(), False),
-    ],
-)
-@pytest.mark.parametrize("changes", [{"actions": False}, {"actions": True}, None])
-def test_if_match__owner_with_one_event__decides(owner_at, condition, holds, changes):
-    owner = owner_at(Level.ORGANIZATION)
-    set_features(owner, {"actions": True}, **BY)
-
-    def change():
-        if changes is None:
-            return reset_features(owner, if_match=condition, **BY)
-        return set_features(owner, changes, if_match=condition, **BY)
-
-    if holds:
-        assert change().position.sequence in {1, 2}
-    else:
-        with pytest.raises(PreconditionFailed, match="the sequence is 1"):
-            change()
-        assert own_values(owner) == {"actions": True}
-
-
-def test_if_match__owner_without_events__stands_at_zero(owner):
-    with pytest.raises(PreconditionFailed):
-        set_features(owner, {"actions": True}, if_match=IfMatch(any_event=True), **BY)
-
-    details = set_features(owner, {"actions": True}, if_match=IfMatch(frozenset({0})), **BY)
-
-    assert details.position.sequence == 1
-
-
-@pytest.fixture
-def write_between(monkeypatch):
-    """Return a way to let somebody else write once between a change's plan and its application."""
-
-    def arrange(write):
-        apply_plan = services.apply_plan
-
-        def interrupted(plan, **options):
-            monkeypatch.setattr(services, "apply_plan", apply_plan)
-            write()
-            return services.apply_plan(plan, **options)
-
-        monkeypatch.setattr(services, "apply_plan", interrupted)
-
-    return arrange
-
-
-def test_set_features__another_field_written_meanwhile__keeps_both(owner, write_between):
-    write_between(lambda: set_features(owner, {"actions": True}, **BY))
-
-    details = set_features(owner, {"user_schema": True}, **BY)
-
-    assert own_values(owner) == {"actions": True, "user_schema": True}
-    assert details.position.sequence == 2
-
-
-def test_set_features__same_field_written_meanwhile__wins_and_knows_what_was(owner, write_between):
-    write_between(lambda: set_features(owner, {"actions": True}, **BY))
-
-    set_features(owner, {"actions": False}, **BY)
-
-    assert [(e.before, e.after) for e in events_of(owner)] == [(None, True), (True, False)]
-
-
-def test_set_features__same_value_written_meanwhile__records_it_once(owner, write_between):
-    write_between(lambda: set_features(owner, {"actions": True}, **BY))
-
-    details = set_features(owner, {"actions": True}, **BY)
-
-    assert details.position.sequence == len(events_of(owner)) == 1
-
-
-def test_reset_features__another_field_written_meanwhile__removes_it_too(owner, write_between):
-    set_features(owner, {"actions": True}, **BY)
-    write_between(lambda: set_features(owner, {"user_schema": True}, **BY))
-
-    reset_features(owner, **BY)
-
-    assert own_values(owner) == {}
-    assert len(events_of(owner)) == 4
-
-
-def test_if_match__owner_moved_meanwhile__is_refused(owner, write_between):
-    write_between(lambda: set_features(owner, {"actions": True}, **BY))
-
-    with pytest.raises(PreconditionFailed):
-        set_features(owner, {"user_schema": True}, if_match=IfMatch(frozenset({0})), **BY)
-
-    assert own_values(owner) == {"actions": True}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_set_features__owner_deleted_while_a_transaction_goes_on__is_a_conflict_at_its_end(cast):
-    type(cast.bob).objects.filter(pk=cast.bob.pk).delete()
-
-    with pytest.raises((IntegrityError, Conflict)) as raised, transaction.atomic():
-        set_features(cast.bob, {"actions": True}, **BY)
-
-    assert describe(raised.value).status == 409
-
-
-@pytest.mark.django_db(transaction=True)
-def test_set_features__owner_deleted_meanwhile__is_a_conflict(write_between):
-    bob = make_cast().bob
-    write_between(lambda: type(bob).objects.filter(pk=bob.pk).delete())
-
-    with pytest.raises(Conflict, match="has been removed meanwhile"):
-        set_features(bob, {"actions": True}, **BY)
-
-    assert events_of(bob) == []
-
-
-def test_get_features__many_features__is_one_query(owner, django_assert_num_queries):
-    make_features("custom", 100)
-    set_features(owner, {f"custom_{number}": True for number in range(50)}, **BY)
-    get_features(owner)
-
-    with django_assert_num_queries(1):
-        features = get_features(owner)
-
-    assert len([v for v in features.values if v.effective.value is True]) == 50
-
-
 def test_set_features__one_or_forty_of_few_or_many__takes_the_same_statements(owner):
     def count(changes):
         get_features(owner)
@@ -648,44 +342,3 @@ def test_set_features__one_or_forty_of_few_or_many__takes_the_same_statements(ow
     assert one == one_of_many == forty == mixed - 1
     assert mixed <= 8
     assert hundred <= (one if connection.vendor == "postgresql" else one + 2)
-
-
-def test_definitions__changed_elsewhere__are_seen_at_the_next_read(owner):
-    get_features(owner)
-
-    make_feature("custom", default=True)
-
-    assert effective(owner, "custom") == Effective(True, Level.DEFAULT)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"kind": "colour"},
-        {"options": {"minimum": 1}},
-        {"kind": "object", "options": {"schema": {"type": "object", "$ref": "https://a.example"}}},
-        {"levels": [5]},
-        {"levels": 7},
-        {"stage": "finished"},
-    ],
-)
-def test_definitions__row_that_is_not_understood__is_left_out_alone(cast, fields, caplog):
-    make_feature("custom", **fields)
-
-    keys = {value.definition.key for value in get_features(cast.acme).values}
-
-    assert "actions" in keys
-    assert "custom" not in keys
-    assert "the feature custom is left out" in caplog.text
-
-
-def test_definitions__change_rolled_back__leave_no_trace(owner):
-    get_features(owner)
-
-    with transaction.atomic():
-        change_feature("actions", default=True)
-        inside = effective(owner, "actions")
-        transaction.set_rollback(True)
-
-    assert inside == Effective(True, Level.DEFAULT)
-    assert effective(owner, "actions") == Effective(False, Level.DEFAULT)

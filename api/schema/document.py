@@ -5,10 +5,21 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from api.schema import clients, features, history, operations, resources, security, singles, values
+from api.schema import (
+    clients,
+    definitions,
+    features,
+    history,
+    operations,
+    overrides,
+    resources,
+    security,
+    singles,
+    values,
+)
 from api.schema.operations import Schema
 
-PARTS = (features, security, clients, resources, history, singles)
+PARTS = (features, security, clients, resources, definitions, overrides, history, singles)
 VERBS = ("get", "post", "put", "patch", "delete")
 
 TAGS = (

@@ -3,7 +3,7 @@
 from access.services import DEFAULT_LIFETIME, DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
 from api.schema.operations import Schema, in_path, operation, parameter, query, ref
 from api.schema.resources import NUMBER, PREFIX, page_of, paging
-from api.schema.values import EXAMPLE_TIME, ID, MAYBE_TIME, TIME
+from api.schema.values import EXAMPLE_TIME, ID, MAYBE_TIME, TIME, closed
 from api.views.tokens import TokenViewSet
 
 TOKEN_EXAMPLE = {
@@ -83,8 +83,8 @@ def components() -> dict[str, Schema]:
     required = [name for name in token if name not in {"user", "client"}]
     holders = [{"required": ["user"]}, {"required": ["client"]}]
     return {
-        "ExplainedLevel": _closed(level),
-        "Explanation": _closed(explanation),
+        "ExplainedLevel": closed(level),
+        "Explanation": closed(explanation),
         "Token": {"type": "object", "required": required, "properties": token},
         "IssuedToken": {
             "type": "object",
@@ -186,12 +186,3 @@ def _issue_token() -> Schema:
         example={**TOKEN_EXAMPLE, "token": "strata_7f3k…"},
         status=201,
     )
-
-
-def _closed(properties: dict[str, Schema]) -> Schema:
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
-        "additionalProperties": False,
-    }

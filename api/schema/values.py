@@ -19,6 +19,11 @@ ID: Schema = {
     "maxLength": PUBLIC_ID_MAX_LENGTH,
     "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
 }
+TEXT: Schema = {"type": "string"}
+ANY: Schema = {"description": "Any JSON value."}
+FLAG: Schema = {"type": "boolean"}
+REFERENCE: Schema = {"type": "string", "format": "reference", "examples": ["user:bob"]}
+FEATURE: Schema = {"type": "string", "format": "feature", "examples": ["user_schema"]}
 TIME: Schema = {"type": "string", "format": "date-time"}
 MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 TEXT_PATTERN = "^[^\\u0000]*$"
@@ -30,6 +35,22 @@ EXAMPLE_DETAILS = {"sequence": "2", "changeDate": EXAMPLE_TIME, "resourceOwner":
 def enum(*values: str, description: str) -> Schema:
     """Return the schema of a few names."""
     return {"type": "string", "enum": list(values), "description": description}
+
+
+def closed(properties: dict[str, Schema]) -> Schema:
+    """Return the schema of an object that has all of these members and no others."""
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def body(properties: dict[str, Schema], *required: str) -> Schema:
+    """Return the schema of an object that may have these members, and must have the named."""
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {})
 
 
 COMPONENTS: dict[str, Schema] = {
