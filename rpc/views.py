@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from connectrpc.server import ConnectWSGIApplication
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
@@ -44,7 +50,7 @@ class Application(ConnectWSGIApplication):
 
 def make_view(
     describe: Describe, find_obstacle: Callable[[], str], guard: Guard
-) -> Callable[[HttpRequest], HttpResponse]:
+) -> Callable[[HttpRequest], HttpResponseBase]:
     """Return the view of all methods."""
     application = Application(
         endpoints=make_endpoints(find_obstacle),
@@ -54,7 +60,7 @@ def make_view(
     )
 
     @csrf_exempt
-    def call_method(request: HttpRequest) -> HttpResponse:
+    def call_method(request: HttpRequest) -> HttpResponseBase:
         body = CappedInput(request.META["wsgi.input"], MAX_BODY + 1)
         environ = make_environ(request, application) | {"wsgi.input": body}
         call = Call(request, body, guard)
@@ -62,7 +68,7 @@ def make_view(
             return HttpResponse(WRONG_PORT, status=415, content_type="text/plain")
         token = current.set(call)
         try:
-            response = respond(application, environ)
+            response = respond(application, environ, is_streamed=call.is_native_grpc)
             # For logs and metrics: HTTP's status says little of a call, and a path is no label.
             response.route = environ["PATH_INFO"]  # type: ignore[attr-defined]
             response.grpc_status = call.grpc_status  # type: ignore[attr-defined]
@@ -86,9 +92,15 @@ def make_environ(request: HttpRequest, application: Application) -> dict[str, An
     return environ
 
 
-def respond(application: Application, environ: dict[str, Any]) -> HttpResponse:
-    """Return the application's answer. All methods are unary: there is one chunk, or none."""
-    response = HttpResponse()
+def respond(
+    application: Application, environ: dict[str, Any], *, is_streamed: bool
+) -> HttpResponseBase:
+    """Return the application's answer. All methods are unary: there is one chunk, or none.
+
+    One that is streamed leaves without a Content-Length: where that is 0, nginx drops the trailers,
+    in which gRPC has its errors.
+    """
+    response = StreamingHttpResponse() if is_streamed else HttpResponse()
     del response.headers["Content-Type"]
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
@@ -96,7 +108,11 @@ def respond(application: Application, environ: dict[str, Any]) -> HttpResponse:
         for name, value in headers:
             response[name] = value
 
-    response.content = b"".join(application(environ, start_response))
+    content = b"".join(application(environ, start_response))
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = [content]
+    else:
+        response.content = content
     return response
 
 
