@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 
 GRANIAN = [str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--workers", "2"]
-GRANIAN += ["--blocking-threads", "16", "--no-ws", "--log-level", "warning"]
+GRANIAN += ["--blocking-threads", "16", "--no-ws", "--log-level", "error"]
 GRANIAN += ["config.wsgi:application"]
 
 
