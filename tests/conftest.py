@@ -1,7 +1,6 @@
 """What pytest needs to know about this suite. The cast of the tests is in tests/factories.py."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from tenancy.models import Owner
 from tenancy.services import find_owner
 from tests.browsing import Visitor, sign_in
 from tests.factories import Cast, make_cast
+from tests.programs import find_program
 
 # The machine may be busy: how long an example takes says nothing.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -49,6 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _runs_beside(item: pytest.Item) -> str:
     """Return the database that a test runs beside; none for a test that runs on both."""
+    if item.get_closest_marker("postgresql"):
+        return "postgresql"
     if not item.get_closest_marker("once"):
         return ""
     both_are_running = os.environ.get("STRATA_TESTS_SIDE_BY_SIDE") == "yes"
@@ -58,12 +60,8 @@ def _runs_beside(item: pytest.Item) -> str:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Start the machine's own Chromium: Playwright's would have to be downloaded."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        sentence = "browser tests need Chromium: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
+    sentence = "browser tests need Chromium: apt-get install chromium"
+    path = find_program(*BROWSERS, sentence=sentence)
     # It refuses its sandbox to root, and would otherwise call home at each start.
     options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     return browser_type_launch_args | {"executable_path": path, "args": options}

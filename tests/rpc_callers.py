@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
-import pytest
 from connectrpc.code import Code as ConnectCode
 from django.test import Client
 from google.protobuf.descriptor import MethodDescriptor
@@ -33,6 +32,7 @@ from rpc.gen import (
     system_service_v1_pb2,
 )
 from tests.feature_api import Failure, Outcome, Unsayable
+from tests.programs import find_program
 
 MODULES = {
     "zitadel.feature.v2.FeatureService": feature_service_v2_pb2,
@@ -333,11 +333,9 @@ class NodeProcess:
 
 def install_clients() -> str:
     """Install the npm clients outside of the repository, once for each version of the lock file."""
-    if not (shutil.which("node") and shutil.which("npm")):
+    for name in ("node", "npm"):
         sentence = "the clients of Node and of browsers need it: apt-get install nodejs npm"
-        if os.environ.get("CI"):
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
+        find_program(name, sentence=sentence)
     source = Path(__file__).parent / "node"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     digest = sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]

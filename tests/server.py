@@ -28,14 +28,22 @@ def database_url():
 def serve(port):
     """Run the server as ./run starts it, on the tests' database; kill what is left of it."""
     options = ["--host", "127.0.0.1", "--port", str(port), "--interface", "wsgi", "--workers", "2"]
-    options += ["--blocking-threads", "16", "--no-ws", "--log-level", "warning"]
+    options += ["--blocking-threads", "16", "--no-ws", "--log-level", "error"]
+    with serving(["granian", *options, "config.wsgi:application"], port) as process:
+        yield process
+
+
+@contextmanager
+def serving(command, port, output=subprocess.DEVNULL, **variables):
+    """Run a server of the environment's programs, on the tests' database; kill what is left."""
+    settings = {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    program, *options = command
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("granian"), *options, "config.wsgi:application"],
+        [Path(sys.executable).with_name(program), *options],
         cwd=BASE_DIR,
-        env=os.environ
-        | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        env=os.environ | settings | variables,
+        stdout=output,
+        stderr=output,
         start_new_session=True,
     )
     try:

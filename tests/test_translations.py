@@ -13,6 +13,8 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
+from tests.programs import find_program
+
 CATALOGUE = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"
 HOW_TO = "run `./run manage makemessages -l de --no-location`, translate, then `compilemessages`"
 GERMAN = {"host": "localhost", "accept-language": "de-DE,de;q=0.9"}
@@ -69,11 +71,8 @@ def test_compiled_catalogue__in_the_repository__says_what_its_source_says(entrie
 
 @pytest.mark.once
 def test_catalogue__every_text_of_the_code_and_pages__is_in_it(entries, tmp_path):
-    if not shutil.which("xgettext"):
-        sentence = "finding the texts of the code needs gettext: apt-get install gettext"
-        if os.environ.get("CI"):
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
+    sentence = "finding the texts of the code needs gettext: apt-get install gettext"
+    find_program("xgettext", sentence=sentence)
     copy = tmp_path / "copy"
     ignored = shutil.ignore_patterns(".*", "tests", "test-results", "staticfiles", "*.sqlite3*")
     shutil.copytree(settings.BASE_DIR, copy, ignore=ignored)
