@@ -21,6 +21,7 @@ from access.models import Membership
 from access.pages import OWNERS, owner_context, page_context, page_of
 from access.permissions import Action, Permission, Resource, Role
 from access.policy import allows, covered, may_grant, may_see, require, visible
+from access.role_texts import ROLE_SAYS
 from access.services import grant_role, revoke_role
 from access.sites import actor_of, origin_of, typed_in
 from tenancy.levels import Level
@@ -172,7 +173,7 @@ def grant(request: HttpRequest) -> HttpResponse:
                     text = _("%(user)s holds %(role)s now.") % {"user": user, "role": role.value}
                     messages.success(request, text)
                     return redirect("admin:access_membership_changelist")
-    context = page_context(request, _("Grant a role"), form=form)
+    context = page_context(request, _("Grant a role"), form=form, roles=ROLE_SAYS.items())
     context["back"] = "admin:access_membership_changelist"
     return TemplateResponse(request, "admin/tenants/form.html", context)
 

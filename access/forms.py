@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from access.permissions import Role
+from access.role_texts import role_choices
 from tenancy.identifiers import PUBLIC_ID_MAX_LENGTH
 
 
@@ -95,7 +95,7 @@ class MembershipForm(forms.Form):
     """A role for somebody, on something."""
 
     user = Picker("user", label=_("Who"), help_text=_("Type the name or username."))
-    role = forms.ChoiceField(label=_("Role"), choices=[(role.value, role.value) for role in Role])
+    role = forms.ChoiceField(label=_("Role"), choices=role_choices)
     owner = Picker(
         "instance",
         "organization",

@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from access.permissions import Role
+from access.role_texts import ROLE_SAYS
 from events.models import Event, Stream
 from tenancy.levels import Level
 from tenancy.models import Owner
@@ -88,6 +90,12 @@ def level_label(level: Level) -> str:
 def owner_name(owner: Owner) -> str:
     """Return what people call an owner: its name, and the system by its level's."""
     return level_name(owner.level) if owner.level is Level.SYSTEM else str(owner)
+
+
+@register.filter
+def role_says(role: str) -> str:
+    """Return what a role may do, in a sentence."""
+    return str(ROLE_SAYS[Role(role)])
 
 
 @register.filter
