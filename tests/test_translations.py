@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import polib
 import pytest
 from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
+
+from tests.factories import basic, make_cast, make_client, token_for
 
 from tests.programs import find_program
 
@@ -19,6 +23,13 @@ CATALOGUE = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"
 HOW_TO = "run `./run manage makemessages -l de --no-location`, translate, then `compilemessages`"
 GERMAN = {"host": "localhost", "accept-language": "de-DE,de;q=0.9"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|<[^>]+>")
+
+
+@pytest.fixture(autouse=True)
+def own_language():
+    """A page leaves its language active in the thread; the next test is to begin without."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +115,19 @@ def test_page__for_a_reader_of_german__is_german(client, db):
 
 
 def test_api__for_a_reader_of_german__keeps_its_messages(client, db):
-    answer = client.get("/v2/features/system", headers=GERMAN)
+    cast = make_cast("localhost")
+    owner = make_client(cast.instance, "owner")
+    client.get(reverse("admin:login"), headers=GERMAN)  # leaves the thread in German
 
-    assert answer.json()["message"] != ""
-    assert "Content-Language" not in answer.headers
+    management = client.patch(
+        "/api/v1/users/bob",
+        {"organization": "globex"},
+        content_type="application/json",
+        headers=GERMAN | {"Authorization": f"Bearer {token_for(cast.root)}"},
+    )
+    asked = urlencode({"features": '["x"]'})
+    clients = client.post(f"/clients/set_features?{asked}", headers=GERMAN | basic(owner))
+
+    assert management.json()["message"] == "organization: can't be changed"
+    assert "x is not a valid feature name" in clients.json()["error_description"]
+    assert not {"Content-Language"} & {*management.headers, *clients.headers}
