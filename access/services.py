@@ -22,6 +22,7 @@ from tenancy.identifiers import random_text
 from tenancy.levels import Level
 from tenancy.models import Owner, User
 from tenancy.spelling import did_you_mean
+from tenancy.uniqueness import AlreadyExists
 
 TOKEN_START = "strata_"  # noqa: S105  # what makes a leaked token recognisable, not a secret
 TOKEN_RANDOM_LENGTH = 40
@@ -103,19 +104,21 @@ def revoke_token(token: AccessToken, *, actor: Author, origin: Origin) -> None:
 
 
 def grant_role(
-    user: User, role: Role, owner: Owner, *, actor: Author, origin: Origin
+    user: User, role: Role, owner: Owner, *, actor: Author, origin: Origin, is_new: bool = False
 ) -> Membership:
     """Let a user hold a role on an owner; holding it already changes nothing.
 
     ValidationError when the role does not belong on such an owner, or the owner is of another
-    instance than the user.
+    instance than the user. AlreadyExists for a role held already that was to be ``is_new``.
     """
     _check_role_fits(user, role, owner)
     with transaction.atomic():
-        membership, is_new = Membership.objects.get_or_create(
+        membership, is_granted = Membership.objects.get_or_create(
             user=user, role=role.value, **_held_on(owner)
         )
-        if is_new:
+        if is_new and not is_granted:
+            raise AlreadyExists({"role": _("the user holds it there already")})
+        if is_granted:
             entry = Entry("roles.granted", role.value, after=owner.reference)
             append(StreamKey.of(user, "roles"), [entry], actor=actor, origin=origin)
     return membership

@@ -17,6 +17,7 @@ from tenancy import services as rows
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
 from tenancy.revision import touch_revision
+from tenancy.uniqueness import save_unique
 
 KIND = "tenant"  # of the streams that hold these events
 
@@ -42,7 +43,7 @@ def create_instance(
     public_id: str | None = None,
     domains: Iterable[str] = (),
 ) -> Instance:
-    """Create an instance. ValidationError for a taken id or another instance's domain."""
+    """Create an instance. AlreadyExists for a taken id or another instance's domain."""
     with transaction.atomic():
         instance = rows.create_instance(name, public_id=public_id, domains=domains)
         return _record_creation(instance, actor, origin)
@@ -56,7 +57,7 @@ def create_organization(
     origin: Origin,
     public_id: str | None = None,
 ) -> Organization:
-    """Create an organization of an instance. ValidationError for a taken id."""
+    """Create an organization of an instance. AlreadyExists for a taken id."""
     with transaction.atomic():
         organization = rows.create_organization(instance, name, public_id=public_id)
         return _record_creation(organization, actor, origin)
@@ -72,7 +73,7 @@ def create_user(
 ) -> User:
     """Create a user of an organization; ``fields`` as tenancy.services.create_user takes them.
 
-    ValidationError for an id or a name that is taken within the instance.
+    AlreadyExists for an id or a name that is taken within the instance.
     """
     with transaction.atomic():
         return _record_creation(rows.create_user(organization, username, **fields), actor, origin)
@@ -83,8 +84,8 @@ def change_tenant(
 ) -> AnyOwner:
     """Return the tenant with some of its CHANGEABLE fields set, an event for each that differs.
 
-    ValidationError for another field or a bad value; then nothing is written. The object that was
-    given stays as it is.
+    ValidationError for another field or a bad value, AlreadyExists for a taken name; then nothing
+    is written. The object that was given stays as it is.
     """
     allowed = CHANGEABLE.get(type(owner), frozenset())
     if unknown := sorted(set(changes) - allowed):
@@ -99,9 +100,9 @@ def change_tenant(
     changed = copy(owner)
     for entry in entries:
         setattr(changed, entry.subject, entry.after)
-    changed.full_clean(exclude=["password"])
     with transaction.atomic():
-        changed.save(update_fields=[entry.subject for entry in entries])
+        fields = [entry.subject for entry in entries]
+        save_unique(changed, exclude=["password"], update_fields=fields)
         append(StreamKey.of(changed, KIND), entries, actor=actor, origin=origin)
         _touch_revision_for(changed)
     return changed

@@ -36,6 +36,7 @@ from features.planning import Locked
 from rpc.urls import PREFIXES as RPC_PREFIXES
 from tenancy.hosts import is_accepted_host
 from tenancy.revision import current_revision
+from tenancy.uniqueness import AlreadyExists
 
 log = logging.getLogger("strata.errors")
 
@@ -197,8 +198,11 @@ def _describe_validation(error: ValidationError) -> Problem:
     violations = tuple(
         (field, message) for field, messages in error.message_dict.items() for message in messages
     )
+    code, status = Code.INVALID_ARGUMENT, 400
+    if isinstance(error, AlreadyExists):
+        code, status = Code.ALREADY_EXISTS, 409
     message = "; ".join(f"{field}: {description}" for field, description in violations)
-    return Problem(Code.INVALID_ARGUMENT, 400, message, violations=violations)
+    return Problem(code, status, message, violations=violations)
 
 
 def _headers(error: Exception) -> Iterator[tuple[str, str]]:

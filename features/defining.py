@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -22,9 +22,11 @@ from features.raw import is_storable_text
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.revision import touch_revision
 from tenancy.spelling import did_you_mean
+from tenancy.uniqueness import AlreadyExists
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 RESERVED = {"details", "features"}  # members that answers have beside the features
+TAKEN = "there is such a feature already, or one whose JSON name is the same"
 MAX_NAME, MAX_DESCRIPTION = 200, 2000
 FIELDS = (
     *("name", "description", "kind", "options", "default", "levels", "stage"),
@@ -44,19 +46,27 @@ def define_feature(
 ) -> Feature:
     """Define a feature: of a kind, with a default, and what else of FIELDS is given.
 
-    ValidationError names every field that is wrong.
+    ValidationError names every field that is wrong, AlreadyExists a key that is only taken.
     """
     problems = _key_problems(key)
     given = {"kind": kind, "default": default, "name": _name_from(key)} | fields
     row = Feature(key=key, json_name=camel_case(key))
     with transaction.atomic():
-        if not problems and _is_taken(row):
-            problems.append("there is such a feature already, or one whose JSON name is the same")
-        errors = {"key": problems} if problems else {}
+        errors: dict[str, Any] = {"key": problems} if problems else {}
         errors |= _assign(row, given)
+        if not problems and _is_taken(row):
+            raise (
+                ValidationError({"key": TAKEN} | errors)
+                if errors
+                else AlreadyExists({"key": TAKEN})
+            )
         if errors:
             raise ValidationError(errors)
-        row.save(force_insert=True)
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:  # since the check
+            raise AlreadyExists({"key": TAKEN}) from None
         after = {name: _as_json(getattr(row, name)) for name in FIELDS}
         _record(row, Entry("definition.created", row.key, after=after), actor, origin)
     return row

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import idna
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from tenancy.identifiers import generate_public_id
@@ -12,6 +12,7 @@ from tenancy.levels import Level
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
 from tenancy.prepared import PreparedQuery
 from tenancy.revision import touch_revision
+from tenancy.uniqueness import AlreadyExists, save_unique
 
 
 def create_instance(
@@ -20,27 +21,34 @@ def create_instance(
     """Create an instance that answers under some domains."""
     with transaction.atomic():
         instance = Instance(name=name, public_id=public_id or generate_public_id())
-        instance.full_clean()
-        instance.save()
+        save_unique(instance)
         set_domains(instance, domains)
     return instance
 
 
 def set_domains(instance: Instance, domains: Iterable[str]) -> None:
-    """Replace an instance's domains. ValidationError for a bad one or another instance's."""
+    """Replace an instance's domains. ValidationError for a bad one, AlreadyExists for another's."""
     wanted = {normalise_domain(domain) for domain in domains}
     with transaction.atomic():
-        taken = InstanceDomain.objects.filter(domain__in=wanted).exclude(instance=instance).first()
-        if taken:
-            raise ValidationError(
-                {"domains": _("%(domain)s belongs to another instance") % {"domain": taken.domain}}
-            )
+        _require_free(wanted, instance)
         instance.domains.exclude(domain__in=wanted).delete()
         held = set(instance.domains.values_list("domain", flat=True))
-        InstanceDomain.objects.bulk_create(
-            InstanceDomain(instance=instance, domain=domain) for domain in sorted(wanted - held)
-        )
+        new = [InstanceDomain(instance=instance, domain=each) for each in sorted(wanted - held)]
+        try:
+            with transaction.atomic():
+                InstanceDomain.objects.bulk_create(new)
+        except IntegrityError:
+            _require_free(wanted, instance)
+            raise
         touch_revision()
+
+
+def _require_free(domains: Iterable[str], instance: Instance) -> None:
+    """Raise AlreadyExists when one of the domains is another instance's."""
+    taken = InstanceDomain.objects.filter(domain__in=domains).exclude(instance=instance).first()
+    if taken:
+        reason = _("%(domain)s belongs to another instance") % {"domain": taken.domain}
+        raise AlreadyExists({"domains": reason})
 
 
 def normalise_domain(domain: str) -> str:
@@ -61,8 +69,7 @@ def create_organization(
     organization = Organization(
         instance=instance, name=name, public_id=public_id or generate_public_id()
     )
-    organization.full_clean()
-    organization.save()
+    save_unique(organization)
     return organization
 
 
@@ -74,6 +81,7 @@ def create_user(
     name: str = "",
     email: str = "",
     password: str | None = None,
+    is_active: bool = True,
     is_staff: bool = False,
 ) -> User:
     """Create a user of an organization. Without a password the user can't sign in with one."""
@@ -83,12 +91,12 @@ def create_user(
         username=username,
         name=name,
         email=email,
+        is_active=is_active,
         is_staff=is_staff,
         public_id=public_id or generate_public_id(),
     )
     user.set_password(password)
-    user.full_clean(exclude=["password"])
-    user.save()
+    save_unique(user, exclude=["password"])
     return user
 
 

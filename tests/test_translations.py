@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import translation
 
 from tests.factories import basic, make_cast, make_client, token_for
-
 from tests.programs import find_program
 
 CATALOGUE = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"

@@ -41,8 +41,9 @@ ERRORS: Mapping[int, tuple[str, str, Code, str]] = {
     ),
     409: (
         "Conflict",
-        "A concurrent change won and nothing was written: try again. Or the thing exists already, "
-        "or the Idempotency-Key was used for another request.",
+        "Nothing was written. Code 10 (ABORTED): a concurrent change won, try again; or the "
+        "Idempotency-Key was used for another request. Code 6 (ALREADY_EXISTS): what was to be "
+        "made, or the id or name that it was to have, exists already; `fieldViolations` names it.",
         Code.ABORTED,
         "a concurrent change won; try again",
     ),
@@ -76,6 +77,17 @@ ERRORS: Mapping[int, tuple[str, str, Code, str]] = {
         Code.UNAVAILABLE,
         "the database is not available; try again",
     ),
+}
+
+ALREADY_EXISTS = {
+    "code": Code.ALREADY_EXISTS.value,
+    "message": 'id: "acme" already exists',
+    "details": [
+        {
+            "@type": f"{TYPE_PREFIX}google.rpc.BadRequest",
+            "fieldViolations": [{"field": "id", "description": '"acme" already exists'}],
+        }
+    ],
 }
 
 EVERYWHERE = (400, 401, 403, 404, 429, 500, 503)
@@ -318,11 +330,13 @@ def error_responses() -> dict[str, Schema]:
 
 def _error_response(status: int) -> Schema:
     _, description, code, message = ERRORS[status]
+    body = {"code": code.value, "message": message}
+    shown: Schema = {"example": body}
+    if status == 409:
+        shown = {"examples": {"race": {"value": body}, "exists": {"value": ALREADY_EXISTS}}}
     extra = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}.get(status, [])
     return {
         "description": description,
         "headers": headers("X-Request-Id", *extra),
-        "content": {
-            JSON: {"schema": ref("Error"), "example": {"code": code.value, "message": message}}
-        },
+        "content": {JSON: {"schema": ref("Error"), **shown}},
     }

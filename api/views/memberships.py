@@ -50,7 +50,7 @@ class MembershipViewSet(ResourceViewSet):
         return self.answer(self.render(get_object_or_404(self.rows(), pk=pk)))
 
     def create(self, request: Request) -> Response:
-        """Let a user hold a role; holding it already changes nothing."""
+        """Let a user hold a role. AlreadyExists when they hold it already."""
         members = self.parse()
         role = Role(members["role"])
         owner = self._owner(members["owner"]["reference"])
@@ -58,7 +58,14 @@ class MembershipViewSet(ResourceViewSet):
         user = find_owner(self.instance, Level.USER, members["user"]["public_id"])
         if user is None:
             raise UnknownOwner("user not found")
-        membership = grant_role(user, role, owner, actor=self.actor, origin=self.origin)  # type: ignore[arg-type]
+        membership = grant_role(
+            user,  # type: ignore[arg-type]
+            role,
+            owner,
+            is_new=True,
+            actor=self.actor,
+            origin=self.origin,
+        )
         return self.answer(self.render(membership), status=201)
 
     def destroy(self, request: Request, pk: str) -> Response:

@@ -40,6 +40,13 @@ class TenantViewSet(ResourceViewSet):
     lookup_field = "public_id"
     lookup_value_regex = r"[\s\S]+"
 
+    def handle_exception(self, error: Exception) -> Response:
+        """Answer an error, with the id spelt as requests spell it."""
+        faults = getattr(error, "error_dict", {})
+        if "public_id" in faults:
+            faults["id"] = faults.pop("public_id")
+        return super().handle_exception(error)
+
     def retrieve(self, request: Request, public_id: str) -> Response:
         """Return one tenant."""
         return self.answer(self.render(self._get(public_id)))
