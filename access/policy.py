@@ -43,21 +43,29 @@ class UnknownOwner(ObjectDoesNotExist):
     """There is no such owner in the instance, said only to someone who may know."""
 
 
-# What it takes to see the events of each kind of stream.
+# What it takes to see the events of each kind of stream. Who sees an instance or an organization
+# sees how it came about; of users there is more to know than their features.
 SEEN_IN = {
-    "system": Permission(Resource.SYSTEM_FEATURE, Action.READ),
     "definition": Permission(Resource.SYSTEM_FEATURE, Action.READ),
+    "system": Permission(Resource.SYSTEM_FEATURE, Action.READ),
     "instance": Permission(Resource.INSTANCE_FEATURE, Action.READ),
+    "instance.tenant": Permission(Resource.INSTANCE_FEATURE, Action.READ),
+    "instance.security": Permission(Resource.POLICY, Action.READ),
+    "instance.impersonation": Permission(Resource.POLICY, Action.READ),
     "organization": Permission(Resource.ORGANIZATION_FEATURE, Action.READ),
+    "organization.tenant": Permission(Resource.ORGANIZATION_FEATURE, Action.READ),
     "user": Permission(Resource.USER_FEATURE, Action.READ),
-    "roles": Permission(Resource.MEMBERSHIPS, Action.READ),
-    "tenant": Permission(Resource.USERS, Action.READ),
-    "security": Permission(Resource.POLICY, Action.READ),
-    "impersonation": Permission(Resource.POLICY, Action.READ),
+    "user.tenant": Permission(Resource.USERS, Action.READ),
+    "user.roles": Permission(Resource.MEMBERSHIPS, Action.READ),
+    "user.token": Permission(Resource.TOKENS, Action.READ),
     "client": Permission(Resource.CLIENTS, Action.READ),
-    "token": Permission(Resource.TOKENS, Action.READ),
+    "client.token": Permission(Resource.TOKENS, Action.READ),
 }
-OF_ORGANIZATIONS = {"organization", "user"}
+# Seen by operators of the system, who see every instance.
+OF_INSTANCES = ["instance", "instance.tenant"]
+# Seen by who holds the permission on an organization alone. Not the roles of its users, which may
+# be held elsewhere.
+OF_ORGANIZATIONS = {"organization", "organization.tenant", "user", "user.tenant"}
 
 
 def allows(actor: Actor, permission: Permission, owner: Owner) -> bool:
@@ -186,8 +194,17 @@ def visible_events(actor: Actor) -> Q:
         return EVERYTHING  # no condition to plan a million events by
     seen = [_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items()]
     if _is_operator(actor):
-        seen.append(Q(stream__kind=Level.INSTANCE.label))
+        seen.append(Q(stream__kind__in=OF_INSTANCES))
     return _any_of(seen)
+
+
+def events_of(level: Level, instance: str, owner: str) -> Q:
+    """Return the filter of one owner's events: of its features, and what else is recorded of it.
+
+    The owner may be gone: the texts are those of its streams.
+    """
+    kinds = [kind for kind in SEEN_IN if kind.partition(".")[0] == level.label]
+    return Q(stream__kind__in=kinds, stream__instance=instance, stream__owner=owner)
 
 
 def changeable_events(actor: Actor) -> Q:
@@ -220,7 +237,7 @@ def _in_organization(kind: str, key: int) -> Q:
     organizations = Organization.objects.filter(pk=key)
     owners = (
         organizations.values("public_id")
-        if kind == Level.ORGANIZATION.label
+        if kind.startswith(Level.ORGANIZATION.label)
         else User.objects.filter(organization=key).values("public_id")
     )
     instance = organizations.values("instance__public_id")

@@ -195,6 +195,7 @@ def _record_token(
 ) -> None:
     holder: Any = token.user or token.client
     instance = holder.instance
-    key = StreamKey("token", instance.public_id if instance else "", holder.public_id)
+    kind = "user.token" if isinstance(holder, User) else "client.token"
+    key = StreamKey(kind, instance.public_id if instance else "", holder.public_id)
     entry = Entry(event_type, token.prefix, before=before, after=after)
     append(key, [entry], actor=actor, origin=origin)

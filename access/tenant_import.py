@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from access.models import Membership
 from access.permissions import Role
 from access.tenant_plan import UPDATED, Home, ImportPlan, PlannedTenant, batches, role_keys
-from access.tenants import KIND
+from access.tenants import TENANT
 from events.services import Author, Conflict, Entry, Origin, StreamKey, append_many
 from tenancy.levels import Level
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
@@ -54,7 +54,7 @@ def _write_owners(
         for domain in planned.domains
     )
     histories = [
-        (StreamKey.of(planned.owner, KIND), _tenant_entries(planned))
+        (StreamKey.of(planned.owner, TENANT), _tenant_entries(planned))
         for planned in batch
         if planned.owner
     ]
@@ -82,7 +82,7 @@ def _write_users(batch: Sequence[PlannedTenant], *, actor: Author, origin: Origi
             Entry("roles.granted", role.value, after=_held_on(role, planned.home).reference)
             for role in planned.roles
         ]
-        histories.append((StreamKey.of(user, KIND), _tenant_entries(planned)))
+        histories.append((StreamKey.of(user, TENANT), _tenant_entries(planned)))
         histories.append((StreamKey.of(user, "roles"), granted))
     append_many(histories, actor=actor, origin=origin)
 

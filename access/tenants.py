@@ -19,7 +19,7 @@ from tenancy.models import Instance, Organization, Owner, User
 from tenancy.revision import touch_revision
 from tenancy.uniqueness import save_unique
 
-KIND = "tenant"  # of the streams that hold these events
+TENANT = "tenant"  # what these events are about, in the kinds of their streams
 
 AnyOwner = TypeVar("AnyOwner", bound=Owner)
 
@@ -103,7 +103,7 @@ def change_tenant(
     with transaction.atomic():
         fields = [entry.subject for entry in entries]
         save_unique(changed, exclude=["password"], update_fields=fields)
-        append(StreamKey.of(changed, KIND), entries, actor=actor, origin=origin)
+        append(StreamKey.of(changed, TENANT), entries, actor=actor, origin=origin)
         _touch_revision_for(changed)
     return changed
 
@@ -118,7 +118,7 @@ def set_domains(
         after = _domains_of(instance)
         if before != after:
             entry = Entry("tenants.changed", "domains", before=before, after=after)
-            append(StreamKey.of(instance, KIND), [entry], actor=actor, origin=origin)
+            append(StreamKey.of(instance, TENANT), [entry], actor=actor, origin=origin)
 
 
 def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
@@ -129,7 +129,7 @@ def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
     """
     with transaction.atomic():
         entry = Entry("tenants.deleted", before=str(owner))
-        append(StreamKey.of(owner, KIND), [entry], actor=actor, origin=origin)
+        append(StreamKey.of(owner, TENANT), [entry], actor=actor, origin=origin)
         for empty in before_deletion:
             empty(owner, actor=actor, origin=origin)
         try:
@@ -145,7 +145,7 @@ def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
 
 def _record_creation(owner: AnyOwner, actor: Author, origin: Origin) -> AnyOwner:
     entry = Entry("tenants.created", after=str(owner))
-    append(StreamKey.of(owner, KIND), [entry], actor=actor, origin=origin)
+    append(StreamKey.of(owner, TENANT), [entry], actor=actor, origin=origin)
     return owner
 
 

@@ -5,6 +5,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tenancy.levels import Level
+
 
 class Surface(models.TextChoices):
     """Where a change came in."""
@@ -19,12 +21,12 @@ class Stream(models.Model):
     """The counter of one owner's events. Its row is locked while a change is written.
 
     A stream is found by text, not by foreign key, so that it outlives its owner: the sequence goes
-    on where it stood if the same id comes back. ``kind`` is a level's name for an owner's features,
-    or what else has a history of its own: ``security``, ``client``, ``definition``, ``roles``,
-    ``token``, ``impersonation``.
+    on where it stood if the same id comes back. ``kind`` says whose id it is, and what is recorded:
+    a level's name for an owner's features, ``user.roles`` for what else there is of it. What is no
+    owner has kinds of its own: ``definition``, ``client``, ``client.token``.
     """
 
-    kind = models.CharField(max_length=20)
+    kind = models.CharField(max_length=40)
     instance = models.CharField(max_length=200, blank=True)  # its public id; "" above instances
     owner = models.CharField(max_length=200)
     sequence = models.BigIntegerField(default=0)
@@ -38,6 +40,19 @@ class Stream(models.Model):
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.kind, self.instance, self.owner) if part)
+
+    @property
+    def level(self) -> Level | None:
+        """The level of the owner whose history this is; None for what is no owner."""
+        try:
+            return Level.from_label(self.kind.partition(".")[0])
+        except KeyError:
+            return None
+
+    @property
+    def about(self) -> str:
+        """What of the owner is recorded here; empty for its features."""
+        return self.kind.partition(".")[2]
 
 
 class Event(models.Model):

@@ -63,11 +63,14 @@ class StreamKey:
     owner: str
 
     @classmethod
-    def of(cls, owner: Owner, kind: str = "") -> "StreamKey":
-        """The key of an owner's features, or of another kind of history of the same owner."""
+    def of(cls, owner: Owner, about: str = "") -> "StreamKey":
+        """The key of an owner's features, or of what else is recorded about the same owner.
+
+        The level is part of it: owners of two levels may have the same id.
+        """
         instance = owner.instance_or_none
-        instance_id = instance.public_id if instance else ""
-        return cls(kind or owner.level.label, instance_id, owner.public_id)
+        kind = f"{owner.level.label}.{about}" if about else owner.level.label
+        return cls(kind, instance.public_id if instance else "", owner.public_id)
 
 
 @dataclass(frozen=True)

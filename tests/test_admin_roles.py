@@ -29,7 +29,7 @@ def test_role__granted_and_taken_away__is_recorded(cast, client):
 
     assert (membership.role, membership.organization) == ("ORG_USER_MANAGER", cast.acme)
     assert not Membership.objects.filter(user=cast.bob).exists()
-    types = Event.objects.filter(stream__kind="roles", stream__owner="bob").order_by("pk")
+    types = Event.objects.filter(stream__kind="user.roles", stream__owner="bob").order_by("pk")
     assert [event.type for event in types] == ["roles.granted", "roles.revoked"]
 
 

@@ -104,7 +104,7 @@ def test_create_user__as_owner_of_the_organization__is_recorded(client, cast):
     status, answer = call(client, token_for(cast.alice), "post", "users", body)
 
     assert (status, answer["id"], answer["is_staff"]) == (201, "dave", False)
-    event = Event.objects.get(stream__kind="tenant")
+    event = Event.objects.get(stream__kind="user.tenant")
     assert (event.type, event.actor_id, event.surface) == ("tenants.created", "alice", "api")
 
 

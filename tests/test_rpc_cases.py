@@ -191,5 +191,5 @@ def change_and_read(caller, message, token):
     for answer in answers:
         if isinstance(answer, dict):
             assert answer["details"].pop("changeDate")
-    events = Event.objects.filter(pk__gt=last).exclude(stream__kind="token").order_by("pk")
+    events = Event.objects.filter(pk__gt=last).exclude(stream__kind="user.token").order_by("pk")
     return answers, [(e.type, e.subject, e.before, e.after, e.actor_id) for e in events]

@@ -24,8 +24,9 @@ from tests.factories import BY, change_feature, make_cast, make_holder
 pytestmark = pytest.mark.django_db
 
 
-def recorded(kind="tenant"):
-    events = Event.objects.filter(stream__kind=kind).order_by("id")
+def recorded(*kinds):
+    kinds = kinds or ("instance.tenant", "organization.tenant", "user.tenant")
+    events = Event.objects.filter(stream__kind__in=kinds).order_by("id")
     return [(event.type, event.subject, event.before, event.after) for event in events]
 
 

@@ -55,19 +55,19 @@ def test_tenants_import__history__tells_who_came_and_which_roles(tmp_path):
         map(
             str,
             [
-                ("tenant/north/north", "tenants.created", "", "North"),
-                ("tenant/north/sales", "tenants.created", "", "Sales"),
-                ("tenant/north/zoe", "tenants.created", "", "Zoé"),
-                ("tenant/op", "tenants.created", "", "Olga"),
-                ("roles/north/zoe", "roles.granted", "ORG_OWNER", "organization:north/sales"),
-                ("roles/north/zoe", "roles.granted", "IAM_OWNER_VIEWER", "instance:north"),
-                ("roles/op", "roles.granted", "SYSTEM_OWNER", "system"),
+                ("instance.tenant/north/north", "tenants.created", "", "North"),
+                ("organization.tenant/north/sales", "tenants.created", "", "Sales"),
+                ("user.tenant/north/zoe", "tenants.created", "", "Zoé"),
+                ("user.tenant/op", "tenants.created", "", "Olga"),
+                ("user.roles/north/zoe", "roles.granted", "ORG_OWNER", "organization:north/sales"),
+                ("user.roles/north/zoe", "roles.granted", "IAM_OWNER_VIEWER", "instance:north"),
+                ("user.roles/op", "roles.granted", "SYSTEM_OWNER", "system"),
             ],
         )
     )
     told = {(e.surface, e.reason, e.actor_name, str(e.run)) for e in Event.objects.all()}
     assert told == {("command", "Move", "ines", report["run"])}
-    sequences = Event.objects.filter(stream__kind="roles").order_by("stream", "sequence")
+    sequences = Event.objects.filter(stream__kind="user.roles").order_by("stream", "sequence")
     assert sorted(sequences.values_list("sequence", flat=True)) == [1, 1, 2]
 
 

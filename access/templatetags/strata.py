@@ -148,22 +148,10 @@ def with_query(context: template.Context, **changes: Any) -> str:
 @register.simple_tag
 def stream_badge(stream: Stream) -> SafeString:
     """Return a badge that names what a history is of."""
-    try:
-        return level_badge(Level.from_label(stream.kind), stream.owner)
-    except KeyError:
-        names = {
-            "security": _("Security"),
-            "client": _("API client"),
-            "definition": _("Definition"),
-            "roles": _("Roles"),
-            "token": _("Access token"),
-            "tenant": _("Tenant"),
-        }
-        return format_html(
-            '<span class="badge">{} <b>{}</b></span>',
-            names.get(stream.kind, stream.kind),
-            stream.owner,
-        )
+    if stream.level:
+        return level_badge(stream.level, stream.owner)
+    name = _("Definition") if stream.kind == "definition" else _("API client")
+    return format_html('<span class="badge">{} <b>{}</b></span>', name, stream.owner)
 
 
 @register.simple_tag

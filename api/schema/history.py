@@ -137,7 +137,7 @@ def paths() -> dict[str, Schema]:
                 HISTORY,
                 "List events, the newest first",
                 parameters=[
-                    query("owner", "Only those of this owner's features.", REFERENCE),
+                    query("owner", "Only those of this owner.", REFERENCE),
                     *(query(name, text, FILTER) for name, text in words.items()),
                     query("run", "Only those of this run.", UUID),
                     query("since", "Only those at this time or later.", TIME),

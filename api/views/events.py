@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import Action, Permission
-from access.policy import MissingPermission, changeable_events, visible_events
+from access.policy import MissingPermission, changeable_events, events_of, visible_events
 from api.pagination import Ordering
 from api.plans import LARGEST, BulkMixin, answer_plan, read_options
 from api.references import read_reference
@@ -24,6 +24,7 @@ from features.bulk.plan import plan_rows, write_reference
 from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
 from features.serializers import render_time
 from tenancy.levels import Level
+from tenancy.models import System
 
 NEWEST = {"-created": Ordering("pk", descending=True), "created": Ordering("pk")}
 
@@ -86,10 +87,10 @@ class EventViewSet(BulkMixin, ResourceViewSet):
     def _by_owner(self, rows: QuerySet[Event], text: str) -> QuerySet[Event]:
         level, public_id = read_reference(text)
         if level is Level.SYSTEM:
-            return rows.filter(stream__kind=level.label, stream__instance="")
+            return rows.filter(events_of(level, "", System.public_id))
         instance = self.instance.public_id
         owner = instance if level is Level.INSTANCE else public_id
-        return rows.filter(stream__kind=level.label, stream__instance=instance, stream__owner=owner)
+        return rows.filter(events_of(level, instance, owner))
 
 
 class RunViewSet(BulkMixin, ManagementViewSet):
@@ -133,15 +134,12 @@ def undo(view: Any, events: QuerySet[Event], what: str) -> Response:
 def render_event(event: Event) -> dict[str, Any]:
     """Return an event as JSON tells it; null for what was not set."""
     stream = event.stream
-    levels = {level.label: level for level in Level}
-    is_owner = stream.kind in FEATURE_KINDS
-    owner = (
-        write_reference(levels[stream.kind], stream.instance, stream.owner) if is_owner else None
-    )
     return {
         "id": event.pk,
         "stream": str(stream),
-        "owner": owner,
+        "owner": write_reference(stream.level, stream.instance, stream.owner)
+        if stream.level
+        else None,
         "sequence": event.sequence,
         "type": event.type,
         "subject": event.subject,

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from access.permissions import Action, Permission, Resource
 from access.policy import may_see, require, visible
 from access.tenants import (
-    KIND,
+    TENANT,
     change_tenant,
     create_instance,
     create_organization,
@@ -103,7 +103,7 @@ class TenantViewSet(ResourceViewSet):
         """Return the tenant, which nobody else changes until the transaction ends."""
         tenant = self._get(public_id)
         self.require(action, tenant)
-        lock_stream(StreamKey.of(tenant, KIND))
+        lock_stream(StreamKey.of(tenant, TENANT))
         tenant = self._get(public_id)
         self.check_if_match(tenant)
         return tenant

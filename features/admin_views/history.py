@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from access.pages import find_owner_or_404, owner_context, page_context
-from access.policy import visible_events
+from access.policy import events_of, visible_events
 from access.sites import actor_of
 from events.models import Event, Surface
 from events.services import StreamKey
@@ -33,10 +33,8 @@ def owner_history(request: HttpRequest, level: str, key: int) -> HttpResponse:
     actor = actor_of(request)
     owner = find_owner_or_404(actor, level, key)
     stream = StreamKey.of(owner)
-    # What is recorded beside the features is under the same id, in streams of other kinds.
-    others = FEATURE_KINDS - {owner.level.label}
-    of_owner = Q(stream__instance=stream.instance, stream__owner=stream.owner)
-    condition = of_owner & ~Q(stream__kind__in=others) & visible_events(actor)
+    of_owner = events_of(owner.level, stream.instance, stream.owner)
+    condition = of_owner & visible_events(actor)
     context = owner_context(request, actor, owner, "history")
     return _show(request, condition, context)
 

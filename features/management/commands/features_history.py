@@ -8,6 +8,7 @@ from access.tables import render_csv, render_table
 from events.history import Query, find_event, read_page, read_run_id, read_runs
 from events.models import Event, Run
 from events.services import StreamKey
+from features.bulk.plan import write_reference
 from features.definitions import UnknownFeature, current_definitions
 from features.explaining import value_text
 from features.serializers import render_time
@@ -124,11 +125,11 @@ def event_row(event: Event) -> list[str]:
 
 
 def stream_text(event: Event) -> str:
-    """Return the owner of an event as commands write it."""
+    """Return the owner of an event as commands write it, or what else it is of."""
     stream = event.stream
-    if stream.kind == "system":
-        return "system"
-    place = f"{stream.instance}/" if stream.instance and stream.kind != "instance" else ""
+    if stream.level:
+        return write_reference(stream.level, stream.instance, stream.owner)
+    place = f"{stream.instance}/" if stream.instance else ""
     return f"{stream.kind}:{place}{stream.owner}"
 
 
