@@ -6,6 +6,8 @@ What is not known to be harmless is refused. One that is so for another reason s
         harmless = "nothing has read the column since 1.2"
 """
 
+from __future__ import annotations  # Django's fields take no types when it runs
+
 from collections.abc import Collection, Iterator
 from typing import Any
 
