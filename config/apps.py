@@ -17,4 +17,5 @@ class ConfigConfig(AppConfig):
         from config import checks
 
         register(checks.check_static_files_are_collected, Tags.staticfiles, deploy=True)
+        register(checks.check_translations_are_compiled, Tags.translation, deploy=True)
         register(checks.check_debug_is_off_behind_a_proxy, Tags.security)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 
@@ -16,6 +17,20 @@ def check_static_files_are_collected(**_kwargs: Any) -> Sequence[CheckMessage]:
             "The files that browsers get have not been collected.",
             hint="Type `manage.py collectstatic`.",
             id="strata.E001",
+        )
+    ]
+
+
+def check_translations_are_compiled(**_kwargs: Any) -> Sequence[CheckMessage]:
+    """Without them everybody reads English, and nothing else would say why."""
+    sources = Path(settings.BASE_DIR).glob("locale/*/LC_MESSAGES/*.po")
+    if all(source.with_suffix(".mo").exists() for source in sources):
+        return []
+    return [
+        checks.Warning(
+            "The translations have not been compiled.",
+            hint="Type `manage.py compilemessages`.",
+            id="strata.W001",
         )
     ]
 

@@ -128,9 +128,11 @@ def test_start__password_in_a_wrong_database_url__is_not_shown(start):
 
 def test_check_deploy__production__finds_nothing(start):
     collected = start("manage.py", "collectstatic", "--no-input")
+    compiled = start("manage.py", "compilemessages")
     result = start("manage.py", "check", "--deploy", "--fail-level", "WARNING")
 
     assert collected.returncode == 0, collected.stderr
+    assert compiled.returncode == 0, compiled.stderr
     assert result.returncode == 0, result.stderr
 
 

@@ -15,11 +15,12 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 
+from config.texts import compile_texts
 from tests.factories import basic, make_cast, make_client, token_for
 from tests.programs import find_program
 
 CATALOGUE = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"
-HOW_TO = "run `./run manage makemessages -l de --no-location`, translate, then `compilemessages`"
+HOW_TO = "run `./run manage makemessages -l de --no-location`, then translate; ./run compiles"
 GERMAN = {"host": "localhost", "accept-language": "de-DE,de;q=0.9"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|<[^>]+>")
 
@@ -57,7 +58,20 @@ def placeholders(*texts):
     return {found for text in texts for found in PLACEHOLDER.findall(text or "")}
 
 
-def test_compiled_catalogue__in_the_repository__says_what_its_source_says(entries):
+def test_compile_texts__a_source_that_is_newer__compiles_it_and_nothing_else(tmp_path):
+    folder = tmp_path / "de/LC_MESSAGES"
+    folder.mkdir(parents=True)
+    shutil.copy(CATALOGUE, folder)
+
+    first, second = compile_texts(tmp_path), compile_texts(tmp_path)
+    os.utime(folder / "django.po", (2_000_000_000, 2_000_000_000))
+    third = compile_texts(tmp_path)
+
+    assert first == third == [folder / "django.mo"]
+    assert second == []
+
+
+def test_compiled_catalogue__beside_its_source__says_what_its_source_says(entries):
     with CATALOGUE.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
 
