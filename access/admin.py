@@ -27,7 +27,7 @@ from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
 from access.policy import NOTHING, allows, covered, may_see, visible
 from access.services import revoke_token
-from access.sites import actor_of, keep_typed, origin_of
+from access.sites import actor_of, origin_of
 from access.templatetags.strata import level_badge, moment, yes
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
@@ -186,14 +186,12 @@ class OwnerAdmin(PolicyAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin_views.may_add(actor_of(request), self.level)
 
-    @keep_typed
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show our own page."""
         return admin_views.add_tenant(request, self.level)
 
-    @keep_typed
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -211,14 +209,12 @@ class OwnerAdmin(PolicyAdmin):
 class SystemAdmin(OwnerAdmin):
     level = Level.SYSTEM
 
-    @keep_typed
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show nothing: there is one system."""
         raise Http404
 
-    @keep_typed
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -290,7 +286,6 @@ class MembershipAdmin(PolicyAdmin):
         grants = actor_of(request).grants
         return any(admin_views.GRANT in grant.permissions for grant in grants)
 
-    @keep_typed
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -299,7 +294,6 @@ class MembershipAdmin(PolicyAdmin):
             raise PermissionDenied(f"missing permission {admin_views.GRANT}")
         return admin_views.grant(request)
 
-    @keep_typed
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -363,7 +357,6 @@ class AccessTokenAdmin(PolicyAdmin):
     def used(self, token: AccessToken) -> SafeString:
         return moment(token.last_used_at)
 
-    @keep_typed
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:

@@ -23,7 +23,8 @@ from access.permissions import Action, Permission, Resource, Role
 from access.policy import allows, covered, may_grant, may_see, require, visible
 from access.role_texts import ROLE_SAYS
 from access.services import grant_role, revoke_role
-from access.sites import actor_of, origin_of, typed_in
+from access.sites import actor_of, origin_of
+from access.typed import typed_in
 from tenancy.levels import Level
 from tenancy.models import Instance, Owner, System, User
 from tenancy.references import BadReference, find_by_reference
@@ -127,7 +128,7 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
     may_write = allows(actor, kind.may(Action.WRITE), owner)
     may_delete = allows(actor, kind.may(Action.DELETE), owner)
     initial = kind.initial(owner)
-    form = kind.form(typed_in(request), initial=initial)
+    form = kind.form(typed_in(request, "save"), initial=initial)
     if request.method == "POST" and request.POST.get("do") == "delete":
         require(actor, kind.may(Action.DELETE), owner)
         return _delete(request, actor, owner)

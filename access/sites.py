@@ -1,24 +1,24 @@
 """The admin site: who is signed in, as an actor, and the pages that are no model's."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import update_wrapper
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
-from django.core import signing
-from django.core.signing import BadSignature
-from django.http import HttpRequest, QueryDict
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from access.actors import Actor, actor_for
 from access.callers import origin_of as origin_of_call
+from access.typed import forget_empty, has_kept, is_of_another, pack, restore, unsent
 from events.models import Surface
 from events.services import Origin
 from tenancy.levels import Level
@@ -69,7 +69,6 @@ class Tab:
     is_shown: Callable[[Actor, Owner], bool]
 
 
-View = TypeVar("View", bound=Callable[..., Any])
 Search = Callable[[Actor, str], list[Found]]
 Attention = Callable[[Actor], Iterable[Notice]]
 
@@ -109,34 +108,6 @@ NAVIGATION: tuple[tuple[Any, tuple[tuple[Any, str, str, str], ...]], ...] = (
         ),
     ),
 )
-
-
-NEVER_KEPT = {"csrfmiddlewaretoken", "confirm", "do"}
-KEPT = "kept"  # of the sessions' and signatures' names for what was typed
-
-
-def keep_typed(view: View) -> View:
-    """Mark a view whose form survives the end of a session; `take_kept` gives it back."""
-    view.keeps_typed = True  # type: ignore[attr-defined]
-    return view
-
-
-def take_kept(request: HttpRequest) -> QueryDict | None:
-    """Return, once, what was typed into this page's form before the session ended."""
-    typed = request.session.pop(f"{KEPT}:{request.path}", None)
-    return None if typed is None else QueryDict(typed)
-
-
-def typed_in(request: HttpRequest) -> QueryDict | None:
-    """Return what a form was sent with or, once, what was typed before the session ended."""
-    if request.method == "POST":
-        return request.POST
-    kept = take_kept(request)
-    if kept is not None:
-        messages.warning(
-            request, _("Your session had ended. What you typed is here, and not saved yet.")
-        )
-    return kept
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -183,14 +154,22 @@ class StrataSite(AdminSite):
         self._pages.append(path(route, self.admin_view(view), name=name))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Let nobody in who is not signed in; a form that keeps what was typed says so by name."""
+        """Let nobody in who is not signed in, and keep what they typed until they are."""
         guarded = super().admin_view(view, cacheable)
 
         def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            keeps = request.method == "POST" and getattr(view, "keeps_typed", False)
-            if keeps and not self.has_permission(request):
-                return self._ask_to_sign_in(request)
-            return guarded(request, *args, **kwargs)
+            is_leaving = request.path == reverse("admin:logout")
+            if is_leaving or not (request.method == "POST" or self.has_permission(request)):
+                return guarded(request, *args, **kwargs)
+            if request.method == "POST":
+                if not self.has_permission(request):
+                    return self.ask_to_sign_in(request)
+                if is_of_another(request):
+                    return self.refuse_foreign(request)
+                return guarded(request, *args, **kwargs)
+            forget_empty(request)
+            response = guarded(request, *args, **kwargs)
+            return self._ask_to_send(request) if has_kept(request) else response
 
         return update_wrapper(admit, guarded)
 
@@ -199,29 +178,46 @@ class StrataSite(AdminSite):
         kept = request.POST.get("kept", "")
         response = super().login(request, {**(extra_context or {}), "kept": kept})
         if kept and request.method == "POST" and self.has_permission(request):
-            # A text that we did not sign is nobody's work; one that is too old is not wanted.
-            with suppress(BadSignature):
-                typed = signing.loads(kept, salt=KEPT, max_age=timedelta(days=1))
-                request.session[f"{KEPT}:{typed['path']}"] = typed["form"]
+            restore(request, kept)
         return response
 
-    def _ask_to_sign_in(self, request: HttpRequest) -> TemplateResponse:
+    def ask_to_sign_in(self, request: HttpRequest) -> TemplateResponse:
         """Show the sign-in page with what was typed in it, signed, as the session is gone."""
-        from django.contrib.admin.forms import AdminAuthenticationForm
+        return self._sign_in_page(request, request.get_full_path(), pack(request))
 
-        form = request.POST.copy()
-        for name in [name for name in form if "password" in name or name in NEVER_KEPT]:
-            del form[name]
-        typed = {"path": request.path, "form": form.urlencode()}
+    def sign_in_again(self, request: HttpRequest) -> HttpResponse:
+        """Answer a sign-in whose page is older than another sign-in: nothing is lost by that."""
+        kept, wanted = request.POST.get("kept", ""), request.POST.get("next", "")
+        if not self.has_permission(request):
+            messages.warning(request, _("This page was open for too long. Please sign in again."))
+            return self._sign_in_page(request, wanted, kept)
+        restore(request, kept)
+        is_ours = url_has_allowed_host_and_scheme(
+            wanted, request.get_host(), require_https=request.is_secure()
+        )
+        return redirect(wanted if is_ours else "admin:index")
+
+    def refuse_foreign(self, request: HttpRequest) -> HttpResponse:
+        """Say that the form was made for somebody else; nothing of it is done or shown."""
+        return render(request, "403_csrf.html", {"is_foreign": True}, status=403)
+
+    def _sign_in_page(self, request: HttpRequest, wanted: str, kept: str) -> TemplateResponse:
         context = {
             **self.each_context(request),
             "title": _("Sign in"),
-            "form": AdminAuthenticationForm(request),
+            "form": AdminAuthenticationForm(
+                request, initial={"username": request.POST.get("username", "")}
+            ),
             "app_path": reverse("admin:login"),
-            "next": request.get_full_path(),
-            "kept": signing.dumps(typed, salt=KEPT, compress=True),
+            "next": wanted,
+            "kept": kept,
         }
         return TemplateResponse(request, "admin/login.html", context)
+
+    def _ask_to_send(self, request: HttpRequest) -> TemplateResponse:
+        """Ask whether to send what no form of the page has taken back, such as a button's click."""
+        context = {**self.each_context(request), "title": _("Not sent yet"), **unsent(request)}
+        return TemplateResponse(request, "admin/unsent.html", context)
 
     def tabs_of(self, actor: Actor, owner: Owner) -> list[dict[str, Any]]:
         """Return the tabs of an owner's pages that the apps added, for who may see them."""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from access.actors import Actor
 from access.admin import PolicyAdmin
 from access.policy import NOTHING, allows, covered
-from access.sites import actor_of, keep_typed, strata_site
+from access.sites import actor_of, strata_site
 from access.templatetags.strata import moment
 from clients import admin_views
 from clients.models import ApiClient
@@ -47,7 +47,6 @@ class ApiClientAdmin(PolicyAdmin):
         paths = {Level.INSTANCE: "instance"}
         return covered(actor_of(request), admin_views.WRITE, paths) != NOTHING
 
-    @keep_typed
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:

@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,7 +20,8 @@ from access.actors import Actor
 from access.pages import page_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
-from access.sites import Card, Found, Notice, actor_of, origin_of, typed_in
+from access.sites import Card, Found, Notice, actor_of, origin_of
+from access.typed import typed_in
 from clients import forms as typed
 from clients import services
 from clients.catalogue import CLIENT_FEATURES
@@ -82,25 +83,47 @@ def add_client(request: HttpRequest) -> HttpResponse:
 def client_page(request: HttpRequest, client: ApiClient) -> HttpResponse:
     """Show a client, and do one of the things that its forms ask for."""
     actor = actor_of(request)
-    forms_shown = _forms(client)
-    if request.method == "POST":
-        verb = request.POST.get("do", "")
-        require(actor, DELETE if verb == "delete" else WRITE, client.instance)
-        act = VERBS.get(verb)
-        if act is None:
-            messages.error(request, _("That is nothing that can be done here."))
-        elif request.POST.get("sequence") != str(_sequence(client)):
-            messages.error(request, _("The client was changed meanwhile. Look, then do it again."))
-        elif answer := act(request, actor, client, forms_shown):
-            return answer
-        else:
-            return _show(request, actor, client, forms_shown)
+    sent = typed_in(request, *FILLED_BY)
+    forms_shown = _forms(client, sent)
+    sequence = str(_sequence(client))
+    if request.method != "POST":
+        # With the sequence that it was typed at: who changed the client since is not overruled.
+        return _show(request, actor, client, forms_shown, _sequence_in(sent) or sequence)
+    verb = request.POST.get("do", "")
+    require(actor, DELETE if verb == "delete" else WRITE, client.instance)
+    act = VERBS.get(verb)
+    if act is None:
+        messages.error(request, _("That is nothing that can be done here."))
         return redirect(request.path)
-    return _show(request, actor, client, forms_shown)
+    if request.POST.get("sequence") == sequence:
+        done = act(request, actor, client, forms_shown)
+        return done or _show(request, actor, client, forms_shown, str(_sequence(client)))
+    messages.error(request, _("The client was changed meanwhile. Look, then do it again."))
+    if stored := _stored(client, verb):
+        messages.info(request, _("Now stored: %(value)s") % {"value": stored})
+    return _show(request, actor, client, forms_shown, sequence)
+
+
+def _sequence_in(sent: QueryDict | None) -> str:
+    return sent.get("sequence", "") if sent else ""
+
+
+def _stored(client: ApiClient, verb: str) -> str:
+    """Return what a form's field holds now, in words; nothing for a button."""
+    match verb:
+        case "features":
+            return ", ".join(client.feature_names) or _("none")
+        case "networks":
+            return ", ".join(client.networks) or _("none")
+        case "describe":
+            return client.description
+        case "expiry":
+            return f"{client.expires_at:%Y-%m-%d}" if client.expires_at else _("never")
+    return ""
 
 
 def _show(
-    request: HttpRequest, actor: Actor, client: ApiClient, forms_shown: Forms
+    request: HttpRequest, actor: Actor, client: ApiClient, forms_shown: Forms, sequence: str
 ) -> HttpResponse:
     now = timezone.now()
     context = page_context(
@@ -111,7 +134,7 @@ def _show(
         infos=CLIENT_FEATURES.values(),
         chosen=_chosen(forms_shown["features"], client),
         refusals=Refusal.objects.filter(client_id=client.client_id)[:REFUSALS_SHOWN],
-        sequence=_sequence(client),
+        sequence=sequence,
         is_expired=client.expires_at is not None and client.expires_at <= now,
         previous_works=client.previous_expires_at is not None and client.previous_expires_at > now,
         may_write=allows(actor, WRITE, client.instance),
@@ -129,15 +152,26 @@ def _show_secret(request: HttpRequest, issued: Any, title: str) -> HttpResponse:
     return response
 
 
-def _forms(client: ApiClient) -> Forms:
+def _forms(client: ApiClient, sent: QueryDict | None) -> Forms:
+    """Return the forms of the page; what was sent is in the one whose button sent it."""
     networks = [] if client.networks == ["0.0.0.0/0"] else client.networks
     expires = client.expires_at
+    filled = FILLED_BY.get(sent.get("do", ""), ()) if sent else ()
+    posted = dict.fromkeys(filled, sent)
     return {
-        "description": typed.DescriptionForm(initial={"description": client.description}),
-        "features": typed.FeaturesForm(initial={"features": client.feature_names}),
-        "networks": typed.NetworksForm(initial={"networks": "\n".join(networks)}),
-        "rotate": typed.RotationForm(),
-        "expiry": typed.ExpiryForm(initial={"expires_on": expires and expires.date()}),
+        "description": typed.DescriptionForm(
+            posted.get("description"), initial={"description": client.description}
+        ),
+        "features": typed.FeaturesForm(
+            posted.get("features"), initial={"features": client.feature_names}
+        ),
+        "networks": typed.NetworksForm(
+            posted.get("networks"), initial={"networks": "\n".join(networks)}
+        ),
+        "rotate": typed.RotationForm(posted.get("rotate")),
+        "expiry": typed.ExpiryForm(
+            posted.get("expiry"), initial={"expires_on": expires and expires.date()}
+        ),
     }
 
 
@@ -146,7 +180,7 @@ def _chosen(form: forms.Form, client: ApiClient) -> list[str]:
 
 
 def _describe(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms) -> Any:
-    form = shown["description"] = typed.DescriptionForm(request.POST)
+    form = shown["description"]
     return _carry_out(
         request,
         form,
@@ -160,7 +194,7 @@ def _describe(request: HttpRequest, actor: Actor, client: ApiClient, shown: Form
 
 
 def _set_features(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms) -> Any:
-    form = shown["features"] = typed.FeaturesForm(request.POST)
+    form = shown["features"]
     return _carry_out(
         request,
         form,
@@ -174,8 +208,7 @@ def _set_features(request: HttpRequest, actor: Actor, client: ApiClient, shown: 
 
 
 def _set_networks(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms) -> Any:
-    form = typed.NetworksForm(request.POST)
-    shown["networks"] = form
+    form = cast("typed.NetworksForm", shown["networks"])
     return _carry_out(
         request,
         form,
@@ -184,8 +217,7 @@ def _set_networks(request: HttpRequest, actor: Actor, client: ApiClient, shown: 
 
 
 def _set_expiry(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms) -> Any:
-    form = typed.ExpiryForm(request.POST)
-    shown["expiry"] = form
+    form = cast("typed.ExpiryForm", shown["expiry"])
     return _carry_out(
         request,
         form,
@@ -194,8 +226,7 @@ def _set_expiry(request: HttpRequest, actor: Actor, client: ApiClient, shown: Fo
 
 
 def _rotate(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms) -> Any:
-    form = typed.RotationForm(request.POST)
-    shown["rotate"] = form
+    form = cast("typed.RotationForm", shown["rotate"])
     if not form.is_valid():
         return None
     issued = _try(
@@ -225,6 +256,15 @@ def _delete(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms)
     )
     return redirect("admin:clients_apiclient_changelist") if done else redirect(request.path)
 
+
+# Which of the forms each button of theirs sends; the others are clicks alone.
+FILLED_BY = {
+    "describe": ("description", "expiry"),
+    "expiry": ("description", "expiry"),
+    "features": ("features",),
+    "networks": ("networks",),
+    "rotate": ("rotate",),
+}
 
 VERBS: dict[str, Callable[[HttpRequest, Actor, ApiClient, Forms], HttpResponse | None]] = {
     "describe": _describe,

@@ -106,6 +106,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["access.templatetags.marks"],  # forms say for whom they were made
         },
     },
 ]
@@ -178,6 +179,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # X-Frame-Options comes from config.pages, by each instance's settings
 ]
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "access.csrf.refuse"
 
 # A name and an address together, so that nobody can lock another out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

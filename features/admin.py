@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from access.actors import Actor
 from access.admin import PolicyAdmin
 from access.policy import EVERYTHING, allows
-from access.sites import StrataSite, actor_of, keep_typed, strata_site
+from access.sites import StrataSite, actor_of, strata_site
 from features.admin_views import (
     bulk,
     definition,
@@ -44,7 +44,6 @@ class FeatureAdmin(PolicyAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return allows(actor_of(request), definition.WRITE_DEFINITIONS, System())
 
-    @keep_typed
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -12,7 +12,8 @@ from access.actors import Actor
 from access.pages import owner_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
-from access.sites import actor_of, keep_typed, origin_of, take_kept
+from access.sites import actor_of, origin_of
+from access.typed import take_kept
 from events.services import PreconditionFailed
 from features.services import IfMatch
 from security.headers import page_headers
@@ -26,7 +27,6 @@ READ = Permission(Resource.POLICY, Action.READ)
 WRITE = Permission(Resource.POLICY, Action.WRITE)
 
 
-@keep_typed
 def owner_security(request: HttpRequest, level: str, key: int) -> HttpResponse:
     """Show an instance's settings; show what changed ones would do; save them."""
     actor = actor_of(request)
@@ -40,18 +40,17 @@ def owner_security(request: HttpRequest, level: str, key: int) -> HttpResponse:
         require(actor, WRITE, instance)
         return _save(request, actor, instance)
     settings, details = get_security_settings(instance)
-    typed: Any = take_kept(request)
+    typed = take_kept(request)
     if typed is not None:
-        messages.warning(
-            request,
-            _("Your session had ended. What you typed is here, and not saved yet."),
-        )
-        settings = _read(typed)[0]
-    lines = typed["origins"] if typed else "\n".join(settings.allowed_origins)
+        # With the sequence that it was typed at: who changed the settings since is not overruled.
+        sequence, lines = typed.get("sequence", ""), typed.get("origins", "")
+        reason = typed.get("reason", "")
+        return _show(request, actor, instance, _read(typed)[0], lines, sequence, reason=reason)
+    lines = "\n".join(settings.allowed_origins)
     return _show(request, actor, instance, settings, lines, details.position.sequence)
 
 
-def _read(posted: Any) -> tuple[SecuritySettings, list[tuple[str, str]]]:
+def _read(posted: QueryDict) -> tuple[SecuritySettings, list[tuple[str, str]]]:
     """Return the settings of a posted form, and each origin that is none with its reason."""
     lines = _lines(posted)
     origins, problems = parse_origins(lines, "origins")
@@ -62,7 +61,7 @@ def _read(posted: Any) -> tuple[SecuritySettings, list[tuple[str, str]]]:
     return settings, wrong
 
 
-def _lines(posted: Any) -> list[str]:
+def _lines(posted: QueryDict) -> list[str]:
     return [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
 
 
@@ -105,6 +104,7 @@ def _save(request: HttpRequest, actor: Actor, instance: Instance) -> HttpRespons
         problems=problems,
         stored=current if is_stale else None,
         is_preview=not problems,
+        reason=request.POST.get("reason", ""),
     )
 
 
@@ -114,7 +114,7 @@ def _show(
     instance: Instance,
     settings: SecuritySettings,
     lines: str,
-    sequence: int,
+    sequence: int | str,
     **more: Any,
 ) -> HttpResponse:
     context = owner_context(request, actor, instance, "security") | {

@@ -28,7 +28,13 @@ class MayNotImpersonate(PermissionDenied):
 
 def may_impersonate(impersonator: User, subject: User) -> bool:
     """Whether the one may impersonate the other now."""
-    return subject.instance is not None and not _refusal(impersonator, subject, subject.instance)
+    if subject.instance is None:
+        return False
+    held = _held_by(impersonator, subject)
+    # Most people hold no role for it: their pages need not read the settings.
+    if not any(role in REACHES_ROLE_HOLDERS for role, _place in held[impersonator.pk]):
+        return False
+    return not _refusal(impersonator, subject, subject.instance, held)
 
 
 def find_candidates(impersonator: User, begins_with: str) -> list[User]:
@@ -77,7 +83,8 @@ def start_impersonation(
         # The settings are read behind the lock that turning them off needs, too: an impersonation
         # is either refused or ended by that, never missed.
         lock_stream(stream_of(instance))
-        if reason := _refusal(impersonator, subject, instance, is_chained=is_chained):
+        held = _held_by(impersonator, subject)
+        if reason := _refusal(impersonator, subject, instance, held, is_chained=is_chained):
             raise MayNotImpersonate(reason)
         now = timezone.now()
         row = Impersonation.objects.create(
@@ -114,20 +121,30 @@ def acting_for(impersonation: Impersonation, origin: Origin) -> Origin:
 
 
 def _refusal(
-    impersonator: User, subject: User, instance: Instance, *, is_chained: bool = False
+    impersonator: User,
+    subject: User,
+    instance: Instance,
+    held: dict[int, set[Held]],
+    *,
+    is_chained: bool = False,
 ) -> str:
-    held: dict[int, set[Held]] = {impersonator.pk: set(), subject.pk: set()}
-    memberships = Membership.objects.filter(user__in=[impersonator, subject])
-    for key, role, at_instance, at_organization in memberships.values_list(
-        "user_id", "role", "instance_id", "organization_id"
-    ):
-        held[key].add((Role(role), at_organization or at_instance or 1))
     return refusal(
         _person(impersonator, held[impersonator.pk]),
         _person(subject, held[subject.pk]),
         is_enabled=read_settings(instance).impersonation_enabled,
         is_chained=is_chained,
     )
+
+
+def _held_by(*people: User) -> dict[int, set[Held]]:
+    """Return the roles that each of some people holds; one query for all."""
+    held: dict[int, set[Held]] = {user.pk: set() for user in people}
+    memberships = Membership.objects.filter(user__in=people)
+    for key, role, at_instance, at_organization in memberships.values_list(
+        "user_id", "role", "instance_id", "organization_id"
+    ):
+        held[key].add((Role(role), at_organization or at_instance or 1))
+    return held
 
 
 def _person(user: User, held: set[Held]) -> Person:

@@ -14,6 +14,7 @@ from access.actors import Actor
 from access.pages import page_context
 from access.policy import writable
 from access.sites import actor_of, origin_of
+from access.typed import typed_in
 from features.admin_views.history import tell_success
 from features.admin_views.overriding import OWNED_BY, chosen_level, filtered, seen_levels
 from features.admin_views.previews import (
@@ -36,19 +37,20 @@ ACTIONS = {action.value: action for action in Action if action is not Action.NOT
 def bulk_overrides(request: HttpRequest) -> HttpResponse:
     """Show what an action on the marked overrides would do; on confirmation, do it."""
     actor = actor_of(request)
-    query = QueryDict(request.POST.get("query", ""))
+    sent = typed_in(request) or QueryDict()
+    query = QueryDict(sent.get("query", ""))
     level = chosen_level(query.get("level", ""), seen_levels(actor))
     back = f"{reverse('admin:overrides')}?{query.urlencode()}"
-    action = ACTIONS.get(request.POST.get("action", ""))
-    rows = _marked(request, actor, level, query)
-    if request.method != "POST" or action is None or not rows:
+    action = ACTIONS.get(sent.get("action", ""))
+    rows = _marked(sent, actor, level, query)
+    if action is None or not rows:
         messages.error(request, _("Mark some overrides and choose what is to be done with them."))
         return redirect(back)
     if len(rows) > LARGEST:
         messages.error(request, _("More than 10,000 at once are for the command features_bulk."))
         return redirect(back)
-    text = request.POST.get("value", "")
-    run = new_run("bulk", actor=actor, origin=origin_of(request, reason_of(request)))
+    text = sent.get("value", "")
+    run = new_run("bulk", actor=actor, origin=origin_of(request, reason_of(sent)))
     with plan_rows(rows, _reader_of(action, text)) as plan:
         preview = look_at(plan)
         if summary := carry_out(request, plan, preview, run):
@@ -57,15 +59,15 @@ def bulk_overrides(request: HttpRequest) -> HttpResponse:
             tell_success(request, done % {"count": count}, run.pk)
             return redirect(back)
     context = page_context(request, _("Change many overrides"), back=back)
-    context |= preview_context(request, preview)
+    context |= preview_context(request, preview, sent)
     return TemplateResponse(request, "admin/features/preview.html", context)
 
 
-def _marked(request: HttpRequest, actor: Actor, level: Level, query: Any) -> list[Row]:
+def _marked(sent: QueryDict, actor: Actor, level: Level, query: QueryDict) -> list[Row]:
     """Return a row for each marked override that the actor may change: all, or those ticked."""
     rows = filtered(query, actor, level).filter(writable(actor, level, "owner__"))
-    if request.POST.get("all") != "yes":
-        keys = [key for key in request.POST.getlist("pick") if key.isdecimal() and len(key) < 19]
+    if sent.get("all") != "yes":
+        keys = [key for key in sent.getlist("pick") if key.isdecimal() and len(key) < 19]
         rows = rows.filter(pk__in=keys[:LARGEST])
     found = rows.select_related("feature", *OWNED_BY[level]).order_by("pk")[: LARGEST + 1]
     return [

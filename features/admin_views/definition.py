@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -13,7 +13,8 @@ from access.admin_views import add_errors
 from access.pages import page_context
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, require, visible_events
-from access.sites import actor_of, keep_typed, origin_of, typed_in
+from access.sites import actor_of, origin_of
+from access.typed import typed_in
 from events.models import Event
 from features.admin_views.charts import count_levels, count_weeks
 from features.defining import (
@@ -65,7 +66,6 @@ def define(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/features/definition_form.html", context)
 
 
-@keep_typed
 def edit(request: HttpRequest, key: int) -> HttpResponse:
     """Change a definition: of a built-in one only what does not come with the code."""
     actor = actor_of(request)
@@ -91,8 +91,9 @@ def switch(request: HttpRequest, key: int) -> HttpResponse:
     actor = actor_of(request)
     require(actor, WRITE_DEFINITIONS, System())
     feature = find_feature_or_404(key)
-    verb = request.POST.get("do", "")
-    if request.method != "POST" or verb not in SWITCHES:
+    sent = typed_in(request, *(verb for verb in SWITCHES if SWITCHES[verb][1])) or QueryDict()
+    verb = sent.get("do", "")
+    if verb not in SWITCHES:
         return redirect("admin:features_feature_change", feature.pk)
     act, is_dangerous = SWITCHES[verb]
     word = Level.SYSTEM.label
@@ -104,6 +105,7 @@ def switch(request: HttpRequest, key: int) -> HttpResponse:
             verb=verb,
             word=word,
             was_wrong="confirm" in request.POST,
+            reason=sent.get("reason", ""),
         )
         return TemplateResponse(request, "admin/features/switch.html", context)
     reason = request.POST.get("reason", "").strip()[:1000]

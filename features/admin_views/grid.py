@@ -20,7 +20,8 @@ from access.pages import (
 )
 from access.permissions import Action, Permission
 from access.policy import require
-from access.sites import actor_of, keep_typed, origin_of, take_kept
+from access.sites import actor_of, origin_of
+from access.typed import hidden_fields, take_kept
 from events.services import PreconditionFailed
 from features.admin_views.confirming import Question, question_about
 from features.admin_views.history import tell_success
@@ -48,7 +49,6 @@ ATTEMPTS = 3
 FILTERS = ("here", "inherited", "locked", "differs")
 
 
-@keep_typed
 def owner_features(request: HttpRequest, level: str, key: int) -> HttpResponse:
     """Show and change the features of an owner."""
     actor = actor_of(request)
@@ -74,10 +74,6 @@ def _show_kept(request: HttpRequest, actor: Actor, owner: Owner, posted: QueryDi
     """Show what somebody typed before their session ended; nothing of it is saved yet."""
     state = read_lineage(owner)
     form = read_grid(posted, definitions_at(state.revision))
-    messages.warning(
-        request,
-        _("Your session had ended. What you typed is here, and not saved yet: look, then save."),
-    )
     return _show(request, actor, owner, form, state=state)
 
 
@@ -184,15 +180,9 @@ def _ask(
         }
         for entry in changed
     ]
-    hidden = [
-        (name, text)
-        for name, texts in request.POST.lists()
-        if name not in {"csrfmiddlewaretoken", "confirm"}
-        for text in texts
-    ]
     context = owner_context(request, actor, owner, "features") | {
         "changes": changes,
-        "hidden": hidden,
+        "hidden": hidden_fields(request.POST),
         "question": question,
         "reason": form.reason,
         "was_wrong": "confirm" in request.POST,

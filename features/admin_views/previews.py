@@ -6,10 +6,11 @@ from itertools import islice
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from access.sites import actor_of, origin_of
+from access.typed import hidden_fields
 from events.models import Run
 from events.services import Conflict
 from features.admin_views.confirming import MANY, Question
@@ -76,7 +77,7 @@ def carry_out(
         return None
     if request.POST.get("seen") != preview.signature or not preview.question.is_answered(request):
         return None
-    actor, origin = actor_of(request), origin_of(request, reason_of(request), run.pk)
+    actor, origin = actor_of(request), origin_of(request, reason_of(request.POST), run.pk)
     try:
         return apply_at_once(plan, run, actor=actor, origin=origin, despite_faults=despite_faults)
     except (Conflict, Faulty):
@@ -84,26 +85,20 @@ def carry_out(
         return None
 
 
-def preview_context(request: HttpRequest, preview: Preview) -> dict[str, Any]:
-    """Return what the page of a preview needs."""
+def preview_context(request: HttpRequest, preview: Preview, sent: QueryDict) -> dict[str, Any]:
+    """Return what the page of a preview needs, with what was typed so far in it."""
     is_answered = preview.question.is_answered(request)
     is_second = "seen" in request.POST
-    left_out = {"csrfmiddlewaretoken", "confirm", "seen", "reason", "overwrite"}
     return {
         "preview": preview,
         "question": preview.question,
         "was_wrong": is_second and not is_answered,
         "was_stale": is_second and request.POST["seen"] != preview.signature,
-        "hidden": [
-            (name, text)
-            for name, texts in request.POST.lists()
-            if name not in left_out
-            for text in texts
-        ],
-        "reason": reason_of(request),
+        "hidden": hidden_fields(sent, "seen", "reason", "overwrite"),
+        "reason": reason_of(sent),
     }
 
 
-def reason_of(request: HttpRequest) -> str:
+def reason_of(sent: QueryDict) -> str:
     """Return the reason that was typed."""
-    return str(request.POST.get("reason", "")).strip()[:MAX_REASON]
+    return sent.get("reason", "").strip()[:MAX_REASON]

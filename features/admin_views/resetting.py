@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -13,9 +13,11 @@ from access.pages import find_owner_or_404, owner_context, page_of
 from access.permissions import Action, Permission
 from access.policy import require
 from access.sites import actor_of, origin_of
+from access.typed import typed_in
 from events.services import PreconditionFailed
 from features.admin_views.confirming import question_about
 from features.admin_views.history import tell_success
+from features.admin_views.previews import reason_of
 from features.definitions import definitions_at
 from features.overrides import read_lineage
 from features.resolution import resolve
@@ -36,14 +38,15 @@ def owner_reset(request: HttpRequest, level: str, key: int) -> HttpResponse:
             changes.append({"definition": definition, "before": own.value, "after": after.value})
     turns_off = any(change["before"] is True and change["after"] is False for change in changes)
     question = question_about(owner, turns_off=turns_off, always=True)
-    if request.method == "POST" and question and question.is_answered(request):
+    sent = typed_in(request) or QueryDict()
+    if question and question.is_answered(request):
         run = uuid4()
         try:
             sequence = int(request.POST.get("sequence", ""))
             reset_features(
                 owner,
                 actor=actor,
-                origin=origin_of(request, request.POST.get("reason", "").strip()[:1000], run),
+                origin=origin_of(request, reason_of(sent), run),
                 if_match=IfMatch(frozenset({sequence})),
             )
         except (ValueError, PreconditionFailed):
@@ -58,6 +61,7 @@ def owner_reset(request: HttpRequest, level: str, key: int) -> HttpResponse:
     context = owner_context(request, actor, owner, "features") | {
         "changes": changes,
         "hidden": [("sequence", state.position.sequence)],
+        "reason": reason_of(sent),
         "question": question,
         "was_wrong": request.method == "POST",
         "is_reset": True,

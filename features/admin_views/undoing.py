@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from access.pages import page_context
 from access.policy import changeable_events, visible_events
 from access.sites import actor_of, origin_of
+from access.typed import typed_in
 from events.models import Event
 from features.admin_views.history import FEATURE_KINDS, tell_success
 from features.admin_views.previews import (
@@ -54,8 +55,9 @@ def _undo(request: HttpRequest, events: Any, what: str, back: str) -> HttpRespon
     if events.filter(changeable_events(actor)).order_by().count() != count:
         messages.error(request, _("Your roles do not let you change all of this back."))
         return redirect(back)
-    overwrites = request.POST.get("overwrite") == "yes"
-    origin = origin_of(request, reason_of(request))
+    sent = typed_in(request) or QueryDict()
+    overwrites = sent.get("overwrite") == "yes"
+    origin = origin_of(request, reason_of(sent))
     run = new_run("undo", actor=actor, origin=origin, undoes=what)
     interpret = _interpret_anyway if overwrites else interpret_undo
     with plan_rows(undo_rows(events), interpret) as plan:
@@ -68,7 +70,7 @@ def _undo(request: HttpRequest, events: Any, what: str, back: str) -> HttpRespon
             tell_success(request, text % {"count": summary.changed}, run.pk)
             return redirect(back)
     context = page_context(request, _("Undo"), back=back, is_undo=True, overwrites=overwrites)
-    context |= preview_context(request, preview)
+    context |= preview_context(request, preview, sent)
     return TemplateResponse(request, "admin/features/preview.html", context)
 
 
