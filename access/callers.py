@@ -41,6 +41,11 @@ class Caller:
     actor: Actor
     revision: int
 
+    @property
+    def principal(self) -> str:
+        """Who asks, and at which instance, as a text that what belongs to them is found by."""
+        return f"{self.actor.type}:{self.actor.id}@{self.instance.pk}"
+
 
 def identify(request: Request) -> Caller:
     """Return the caller, asking the request's authenticators.

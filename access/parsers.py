@@ -12,20 +12,24 @@ MAX_BODY = 1024 * 1024  # bytes
 MAX_DEPTH = 50  # objects and lists within one another; deeper ones overflow the stack later on
 
 
+BROKEN_OFF = "the body ended before its announced length"
 TOO_DEEP = f"the body is nested too deeply: at most {MAX_DEPTH} levels"
 
 
 class BodyTooLarge(APIException):
-    """A body of more than MAX_BODY bytes."""
+    """A body of more bytes than are taken."""
 
     status_code = 413
-    default_detail = f"the body is larger than {MAX_BODY} bytes"
+
+    def __init__(self, limit: int = MAX_BODY, message: str = "") -> None:
+        super().__init__(message or f"the body is larger than {limit} bytes")
 
 
 class StrictJsonParser(BaseParser):
     """One JSON object in UTF-8. A key that comes twice is an error; no body at all is ``{}``."""
 
     media_type = "*/*"
+    max_body = MAX_BODY
 
     def parse(
         self,
@@ -35,16 +39,16 @@ class StrictJsonParser(BaseParser):
     ) -> dict[str, Any]:
         """Return the object. BodyTooLarge or ParseError, which says what is wrong."""
         try:
-            raw = stream.read(MAX_BODY + 1)
+            raw = stream.read(self.max_body + 1)
         except UnreadablePostError:
-            raise ParseError("the body ended before its announced length") from None
-        return parse_json_object(raw)
+            raise ParseError(BROKEN_OFF) from None
+        return parse_json_object(raw, self.max_body)
 
 
-def parse_json_object(raw: bytes) -> dict[str, Any]:
+def parse_json_object(raw: bytes, max_body: int = MAX_BODY) -> dict[str, Any]:
     """Return the JSON object that a body holds. BodyTooLarge or ParseError."""
-    if len(raw) > MAX_BODY:
-        raise BodyTooLarge
+    if len(raw) > max_body:
+        raise BodyTooLarge(max_body)
     if not raw.strip():
         return {}
     try:

@@ -116,6 +116,12 @@ def require_on_features(
     return owner
 
 
+def require_somewhere(actor: Actor, permission: Permission) -> None:
+    """Raise MissingPermission unless the actor holds the permission on some owner, whichever."""
+    if not granted_keys(actor, permission):
+        raise MissingPermission(permission)
+
+
 def may_grant(actor: Actor, role: Role, owner: Owner) -> bool:
     """Whether the actor may give and take a role on the owner: never one wider than their own.
 
@@ -141,15 +147,21 @@ def _is_in_lineage_of(user: User, owner: Owner) -> bool:
     return bool(user.lineage_keys().get(owner.level) == owner.pk)
 
 
+def granted_keys(actor: Actor, permission: Permission) -> dict[Level, set[int]]:
+    """Return the primary keys of the owners on which the actor was granted it, by their level."""
+    keys: dict[Level, set[int]] = {}
+    for grant in actor.grants:
+        if permission in grant.permissions:
+            keys.setdefault(grant.level, set()).add(grant.key)
+    return keys
+
+
 def covered(actor: Actor, permission: Permission, paths: Mapping[Level, str]) -> Q:
     """Return the filter of the rows to whose owner the actor may do that: `allows`, for lists.
 
     ``paths`` leads from a row to the primary keys of the owners above it, by level.
     """
-    keys: dict[Level, set[int]] = {}
-    for grant in actor.grants:
-        if permission in grant.permissions:
-            keys.setdefault(grant.level, set()).add(grant.key)
+    keys = granted_keys(actor, permission)
     if Level.SYSTEM in keys:
         return EVERYTHING
     return _any_of(Q(**{f"{paths[level]}__in": keys[level]}) for level in keys if level in paths)

@@ -59,7 +59,7 @@ class IdempotentMixin(ViewSet):
             with transaction.atomic():
                 # A second request with the key waits here until the first has its answer.
                 row, is_new = IdempotentRequest.objects.get_or_create(
-                    principal=_principal_of(self.caller),
+                    principal=self.caller.principal,
                     key=key,
                     defaults={"digest": _digest(request), "created_at": now},
                 )
@@ -69,6 +69,7 @@ class IdempotentMixin(ViewSet):
                 row.status = response.status_code
                 row.body = None if self.answers_once else response.data
                 row.etag = response.headers.get("ETag", "")
+                row.location = response.headers.get("Location", "")
                 row.save()
             return response
 
@@ -80,7 +81,8 @@ def _replay(row: IdempotentRequest, request: Request) -> Response:
         raise KeyReused(f"this {HEADER} was used for another request: make a new one")
     if row.body is None and row.status != 204:
         raise KeyReused("it was done already, and its answer is shown only once")
-    headers = {"ETag": row.etag} if row.etag else {}
+    kept = {"ETag": row.etag, "Location": row.location}
+    headers = {name: text for name, text in kept.items() if text}
     return Response(row.body, status=row.status, headers=headers)
 
 
@@ -90,11 +92,8 @@ def _check_key(key: str) -> str:
     return key
 
 
-def _principal_of(caller: Caller) -> str:
-    actor = caller.actor
-    return f"{actor.type}:{actor.id}@{caller.instance.pk}"
-
-
 def _digest(request: Request) -> str:
     asked = [request.method, request.get_full_path(), request.data]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    # A file that was uploaded knows its own digest.
+    text = json.dumps(asked, sort_keys=True, default=lambda upload: upload.digest)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -11,6 +11,7 @@ class IdempotentRequest(models.Model):
     status = models.PositiveSmallIntegerField(default=0)
     body = models.JSONField(null=True)
     etag = models.CharField(max_length=100, blank=True)
+    location = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

@@ -13,7 +13,10 @@ from django.utils.http import parse_header_parameters
 Environ = dict[str, Any]
 WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
 
-MAX_UNANNOUNCED = 4 * 1024 * 1024 + 1024  # bytes: more than any API takes, so that each refuses it
+MAX_UNANNOUNCED = (
+    4 * 1024 * 1024 + 1024
+)  # bytes: more than nearly any API takes, so each refuses it
+IS_CUT = "strata.is_cut"  # tells those that take more that this is not all of the body
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE"}
 CHARSETS = {"", "utf-8", "utf8", "us-ascii", "iso-8859-1"}
 
@@ -51,3 +54,4 @@ def announce_body(environ: Environ) -> None:
     """Read the body and tell its length. Of one that is too large for all, no more than that."""
     body = environ["wsgi.input"].read(MAX_UNANNOUNCED)
     environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    environ[IS_CUT] = len(body) == MAX_UNANNOUNCED

@@ -102,7 +102,8 @@ def _describe(error: Exception) -> Problem:
             return problem
     for kind, code, status in STATUSES:
         if isinstance(error, kind):
-            return Problem(code, status, str(error) or kind.__name__)
+            violations = tuple(getattr(error, "violations", ()))
+            return Problem(code, status, str(error) or kind.__name__, violations=violations)
     log.error("unexpected error", exc_info=error)
     return Problem(Code.INTERNAL, 500, f"internal error; request id {request_id.get()}")
 

@@ -1,3 +1,4 @@
+import uuid
 from typing import ClassVar
 
 from django.db import models
@@ -128,3 +129,73 @@ OVERRIDES: dict[Level, type[OverrideRow]] = {
     model.level: model
     for model in (SystemOverride, InstanceOverride, OrganizationOverride, UserOverride)
 }
+
+
+class PlanState(models.TextChoices):
+    """How far a stored plan has come."""
+
+    PREPARING = "preparing", _("being prepared")  # seen by nobody
+    READY = "ready", _("ready")
+    APPLYING = "applying", _("being applied")
+    APPLIED = "applied", _("applied")
+    STALE = "stale", _("overtaken")  # refused, as something had moved on; nothing was written
+
+
+class StoredPlan(models.Model):
+    """A bulk plan that is kept for a while, to be looked at and to be applied as it was shown.
+
+    Whose it is stands in ``principal`` as text, as for idempotency keys; nobody else finds it.
+    ``begun_at`` is when a thread was sent to apply it, until that thread has claimed the plan.
+    """
+
+    key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    principal = models.CharField(max_length=500)
+    state = models.CharField(max_length=20, choices=PlanState.choices, default=PlanState.PREPARING)
+    actor_type = models.CharField(max_length=20)
+    actor_id = models.CharField(max_length=200)
+    actor_name = models.CharField(max_length=200)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    errors = models.PositiveIntegerField(default=0)  # rows that were left out when it was made
+    owners = models.PositiveIntegerField(default=0)
+    levels = models.JSONField(default=dict)  # how many owners of each level change
+    problems = models.JSONField(default=list)  # the first ones of what is, or went, wrong
+    reason = models.TextField(blank=True)
+    batch_size = models.PositiveIntegerField(default=0)  # 0: everything in one transaction
+    run = models.UUIDField(null=True)  # from when it is first applied
+    left_out = models.PositiveIntegerField(default=0)  # changes that were overtaken on the way
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    begun_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["principal", "-id"], name="stored_plan_principal")]
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class StoredChange(models.Model):
+    """One override before and after, and where its owner's history stood: a row of a plan."""
+
+    plan = models.ForeignKey(StoredPlan, models.CASCADE, related_name="changes", db_index=False)
+    n = models.PositiveIntegerField()  # its place in the order in which changes are made
+    line = models.PositiveIntegerField()  # of the input
+    level = models.PositiveSmallIntegerField()
+    instance = models.CharField(max_length=200, blank=True)  # the texts of the owner's stream
+    owner = models.CharField(max_length=200)
+    feature = models.CharField(max_length=100)
+    before = models.JSONField(null=True)  # NULL: not set
+    after = models.JSONField(null=True)
+    locked_before = models.BooleanField()
+    locked_after = models.BooleanField()
+    sequence = models.BigIntegerField()
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "n"], name="stored_change_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.feature}"

@@ -1,5 +1,6 @@
 """The pages about concepts and APIs: every line of curl runs, every link and command exists."""
 
+import json
 import os
 import re
 import subprocess
@@ -33,6 +34,8 @@ def test_docs_apis__each_line_of_curl__succeeds(live_server):
 
         assert done.returncode == 0, (line, done.stderr)
         assert done.stdout.startswith("{"), line
+        if '/plans"' in line:
+            environment["PLAN"] = json.loads(done.stdout)["id"]
 
 
 @pytest.mark.once

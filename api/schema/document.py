@@ -12,6 +12,7 @@ from api.schema import (
     history,
     operations,
     overrides,
+    plans,
     resources,
     security,
     singles,
@@ -19,7 +20,7 @@ from api.schema import (
 )
 from api.schema.operations import Schema
 
-PARTS = (features, security, clients, resources, definitions, overrides, history, singles)
+PARTS = (features, security, clients, resources, definitions, overrides, plans, history, singles)
 VERBS = ("get", "post", "put", "patch", "delete")
 
 TAGS = (
@@ -32,7 +33,8 @@ TAGS = (
     ("API clients", "Clients, their features, secrets and allow lists."),
     ("Tenants", "Instances, organizations, users and their roles."),
     ("Definitions", "Which features there are, of which kind, and what holds by default."),
-    ("Overrides", "What owners set, locks, and changes of many owners at once."),
+    ("Overrides", "What owners set, and locks."),
+    ("Plans", "Changes of many owners at once, looked at before they are applied."),
     ("History", "What happened, and taking it back."),
     ("Tokens", "Bearer tokens of users and API clients."),
 )

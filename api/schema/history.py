@@ -3,7 +3,6 @@
 from typing import Any
 
 from api.schema.operations import Schema, in_path, operation, parameter, query, ref
-from api.schema.overrides import DRY_RUN, PLAN_EXAMPLE
 from api.schema.resources import NUMBER, PREFIX, page_of, paging
 from api.schema.values import (
     ANY,
@@ -64,10 +63,40 @@ RUN_EXAMPLE = {
     "started": EXAMPLE_TIME,
     "finished": EXAMPLE_TIME,
 }
+SIGNATURE = "5e884898da28047151d0e56f8dc62927"
+DRY_RUN = {
+    "dry_run": FLAG | {"description": "Only say what it would do.", "default": False},
+    "seen": TEXT | {"maxLength": 64, "description": "Apply only if the plan still is this one."},
+    "reason": TEXT | {"maxLength": 1000, "pattern": "^[^\\u0000]*$"},
+}
+UNDO_EXAMPLE: dict[str, Any] = {
+    "dry_run": True,
+    "run": None,
+    "seen": SIGNATURE,
+    "summary": {"changed": 1, "unchanged": 0, "errors": 0, "owners": 1, "levels": {"user": 1}},
+    "changes": [
+        {
+            "level": "user",
+            "owner": "user:main/bob",
+            "feature": "dark_mode",
+            "before": None,
+            "after": True,
+            "locked_before": False,
+            "locked_after": False,
+        }
+    ],
+    "errors": [],
+}
 
 
 def components() -> dict[str, Schema]:
     """Return the schemas."""
+    change = {
+        name: ANY if name in {"before", "after"} else FLAG if name.startswith("locked") else TEXT
+        for name in UNDO_EXAMPLE["changes"][0]
+    }
+    counts = {name: {"type": "integer"} for name in ("changed", "unchanged", "errors", "owners")}
+    levels = {"type": "object", "additionalProperties": {"type": "integer"}}
     return {
         "Person": closed(dict.fromkeys(PERSON_EXAMPLE, TEXT)),
         "Event": closed(
@@ -108,6 +137,18 @@ def components() -> dict[str, Schema]:
             }
         ),
         "Undo": body(DRY_RUN),
+        "UndoneChange": closed(change),
+        "PlanProblem": closed({"row": {"type": "integer"}, "code": TEXT, "message": TEXT}),
+        "UndoPlan": closed(
+            {
+                "dry_run": FLAG,
+                "run": {"type": ["string", "null"], "description": "The run that it became."},
+                "seen": TEXT | {"description": "Names this plan; send it back to apply it alone."},
+                "summary": closed({**counts, "levels": levels}),
+                "changes": {"type": "array", "items": ref("UndoneChange")},
+                "errors": {"type": "array", "items": ref("PlanProblem")},
+            }
+        ),
     }
 
 
@@ -118,8 +159,8 @@ def paths() -> dict[str, Schema]:
     undo: dict[str, Any] = {
         "body": ref("Undo"),
         "body_example": {"dry_run": True},
-        "answer": ref("Plan"),
-        "example": PLAN_EXAMPLE,
+        "answer": ref("UndoPlan"),
+        "example": UNDO_EXAMPLE,
         "tagged": True,
         "fails": (412,),
         "description": "Restores what was there before. What was changed again since is left alone "

@@ -49,13 +49,14 @@ ERRORS: Mapping[int, tuple[str, str, Code, str]] = {
     ),
     412: (
         "PreconditionFailed",
-        "If-Match names another state than the present one; nothing was written.",
+        "If-Match names another state than the present one, or what was looked at has moved on; "
+        "nothing was written.",
         Code.ABORTED,
         "the sequence is 7: read again, then repeat the change",
     ),
     413: (
         "BodyTooLarge",
-        f"The body is larger than {MAX_BODY} bytes.",
+        f"The body is larger than the operation takes: {MAX_BODY} bytes unless it says otherwise.",
         Code.INVALID_ARGUMENT,
         f"the body is larger than {MAX_BODY} bytes",
     ),
@@ -97,6 +98,11 @@ HEADERS: Mapping[str, Schema] = {
     "ETag": {
         "description": "The state that the answer describes, for If-Match and If-None-Match.",
         "schema": {"type": "string", "examples": ['"7"']},
+    },
+    "Location": {
+        "description": "The address of what was made.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
     },
     "Retry-After": {
         "description": "After how many seconds to try again.",
@@ -229,6 +235,7 @@ def operation(  # noqa: PLR0913 - an operation has that many parts, each by name
     parameters: Iterable[Schema] = (),
     body: Schema | None = None,
     body_example: Any = None,
+    files: Schema | None = None,
     answer: Schema | None = None,
     example: Any = None,
     status: int = 200,
@@ -239,7 +246,8 @@ def operation(  # noqa: PLR0913 - an operation has that many parts, each by name
     """Return an operation with all its errors and headers.
 
     ``tagged`` is for answers that carry an entity tag. Without an ``answer`` there is no body.
-    ``fails`` are statuses of errors beyond those that follow from the rest.
+    ``fails`` are statuses of errors beyond those that follow from the rest; ``files`` are contents
+    that may come instead of the JSON body.
     """
     listed = list(parameters)
     has_condition = parameter("IfMatch") in listed
@@ -281,7 +289,7 @@ def operation(  # noqa: PLR0913 - an operation has that many parts, each by name
     if body is not None:
         made["requestBody"] = {
             "required": True,
-            "content": {JSON: {"schema": body, "example": body_example}},
+            "content": {JSON: {"schema": body, "example": body_example}} | (files or {}),
         }
     return made | ({"deprecated": True} if deprecated else {})
 

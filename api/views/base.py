@@ -1,6 +1,6 @@
 """What the views of the management API share: lists by key, entity tags, conditions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -59,14 +59,7 @@ class ResourceViewSet(ManagementViewSet):
     def list(self, request: Request) -> Response:
         """Return one page. ValidationError for a parameter that the list does not know."""
         parameters = request.query_params.dict()
-        known = [*self.known_filters, *PAGING]
-        unknown = {
-            name: f"there is no such parameter{did_you_mean(name, known)}"
-            for name in parameters
-            if name not in known
-        }
-        if unknown:
-            raise ValidationError(unknown)
+        refuse_unknown(parameters, [*self.known_filters, *PAGING])
         rows = self.rows()
         for name, narrow in self.known_filters.items():
             if name in parameters:
@@ -78,6 +71,10 @@ class ResourceViewSet(ManagementViewSet):
     def render(self, row: Any) -> dict[str, Any]:
         """Return one member's JSON."""
         return dict(self.serializer_class(row).data)
+
+    def render_whole(self, row: Any) -> dict[str, Any]:
+        """Return what a member's own address answers, which may be more than a list tells."""
+        return self.render(row)
 
     def parse(self, *, partial: bool = False) -> dict[str, Any]:
         """Return the checked members of the request's body. ValidationError names every fault."""
@@ -92,8 +89,19 @@ class ResourceViewSet(ManagementViewSet):
         header = self.request.headers.get("If-Match")
         if header is None or header.strip() == "*":
             return
-        if hash_tag(self.render(row)) not in split_tags(header):
+        if hash_tag(self.render_whole(row)) not in split_tags(header):
             raise PreconditionFailed("it was changed meanwhile: read again, then repeat the change")
+
+
+def refuse_unknown(parameters: Iterable[str], known: Collection[str]) -> None:
+    """Raise ValidationError for the parameters that are not known."""
+    unknown = {
+        name: f"there is no such parameter{did_you_mean(name, known)}"
+        for name in parameters
+        if name not in known
+    }
+    if unknown:
+        raise ValidationError(unknown)
 
 
 def one_of(column: str, names: Iterable[str]) -> Filter:

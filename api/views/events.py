@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from access.permissions import Action, Permission
 from access.policy import MissingPermission, changeable_events, events_of, visible_events
 from api.pagination import Ordering
-from api.plans import LARGEST, BulkMixin, answer_plan, read_options
 from api.references import read_reference
+from api.undoing import LARGEST, BulkMixin, answer_plan, read_options
 from api.views.base import ManagementViewSet, ResourceViewSet, exact
 from events.models import Event, Run
 from features.bulk.plan import plan_rows, write_reference

@@ -14,14 +14,13 @@ from access.policy import visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
-from api.views.base import ManagementViewSet
+from api.views.base import ManagementViewSet, refuse_unknown
 from features.bulk.plan import write_reference
 from features.definitions import definitions_at
 from features.models import OVERRIDES
 from features.serializers import render_details, render_time
 from features.services import lock_feature, unlock_feature
 from tenancy.levels import OWNED_LEVELS, Level
-from tenancy.spelling import did_you_mean
 
 SALT = "strata.api.overrides"
 PARAMETERS = ("level", "owner", "feature", "locked", "limit", "cursor")
@@ -34,13 +33,7 @@ class OverrideViewSet(ManagementViewSet):
     def list(self, request: Request) -> Response:
         """Return one page. ValidationError for a parameter that the list does not know."""
         parameters = request.query_params.dict()
-        unknown = {
-            name: f"there is no such parameter{did_you_mean(name, PARAMETERS)}"
-            for name in parameters
-            if name not in PARAMETERS
-        }
-        if unknown:
-            raise ValidationError(unknown)
+        refuse_unknown(parameters, PARAMETERS)
         limit = parse_limit(parameters.get("limit", str(DEFAULT_LIMIT)))
         start = _read_cursor(parameters.get("cursor", ""))
         found: list[tuple[Level, Any]] = []

@@ -16,12 +16,20 @@ Found = tuple[int | None, str, str | None]
 
 @dataclass
 class OwnerFinder:
-    """Reads owners as they stand in a row: ``ID``, ``INSTANCE/ID``, or the whole reference."""
+    """Reads owners as they stand in a row: ``ID``, ``INSTANCE/ID``, or the whole reference.
 
+    ``within`` an instance, there are only the system, that instance and what is in it.
+    """
+
+    within: Instance | None = None
     _instances: dict[str, int | None] = field(default_factory=dict)
     _only: OwnerKey | None = None
 
     def __post_init__(self) -> None:
+        if self.within:
+            self._only_instance: int | None = self.within.pk
+            self._instances[self.within.public_id] = self.within.pk
+            return
         first_two = list(Instance.objects.order_by("pk")[:2])
         self._only_instance = first_two[0].pk if len(first_two) == 1 else None
 
@@ -61,23 +69,33 @@ class OwnerFinder:
             return
         if not is_storable_text(text):
             return
-        for rest in _without_label(label, text):
-            if not rest:
-                continue
+        if level is Level.INSTANCE and not text.strip():
+            yield from self._instance_meant("")
+        for rest in filter(None, _without_label(label, text)):
             if level is Level.INSTANCE:
-                yield OwnerKey(None, rest)
+                yield from self._instance_meant(rest)
                 continue
             for position, character in enumerate(rest[: PUBLIC_ID_MAX_LENGTH + 1]):
                 if character == "/" and (instance := self.find_instance(rest[:position])):
                     yield OwnerKey(instance, rest[position + 1 :])
             if self._only_instance:
                 yield OwnerKey(self._only_instance, rest)
-            if level is Level.USER:
+            if level is Level.USER and not self.within:
                 yield OwnerKey(None, rest)
+
+    def _instance_meant(self, public_id: str) -> Iterator[OwnerKey]:
+        """Yield the instance of that id; within one, it is meant by no id as well."""
+        if self.within is None:
+            if public_id:
+                yield OwnerKey(None, public_id)
+        elif public_id in {"", self.within.public_id}:
+            yield OwnerKey(None, self.within.public_id)
 
     def find_instance(self, public_id: str) -> int | None:
         """Return the primary key of the instance of that id, or None."""
         if public_id not in self._instances:
+            if self.within:
+                return None
             if len(self._instances) >= REMEMBERED:
                 self._instances.clear()
             self._instances[public_id] = (

@@ -19,6 +19,8 @@ from features.bulk.comparing import (
     compute_level,
     fault_retired_owners,
 )
+from features.bulk.owners import OwnerFinder
+from features.bulk.reach import Reach
 from features.bulk.resolving import resolve_owners, settle_duplicates
 from features.bulk.staging import Staging
 from features.bulk.wanted import Block, Interpret, PlannedChange, Row
@@ -34,6 +36,7 @@ from features.bulk.workspace import (
 from features.definitions import Definitions, current_definitions
 from features.resolution import Override
 from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.models import Instance
 
 BatchEnd = tuple[int, int]  # the level and the owner of a batch's last row
 
@@ -173,13 +176,17 @@ def plan_rows(
     *,
     definitions: Definitions | None = None,
     tell: Any = None,
+    within: Instance | None = None,
+    reach: Reach | None = None,
 ) -> Iterator[BulkPlan]:
     """Take rows in and give the plan, with the owners found but nothing compared yet.
 
     Writes nothing but temporary tables. ``tell`` is called with the number of rows read so far.
+    ``within`` and ``reach`` say whom rows can mean: owners beyond them are unknown.
     """
     with open_workspace():
-        staging = Staging(definitions or current_definitions(), interpret)
+        finder = OwnerFinder(within=within)
+        staging = Staging(definitions or current_definitions(), interpret, finder, reach)
         for number in staging.take(rows):
             if tell:
                 tell(number)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from access.reports import Fault
 from features.bulk.staging import EXACT, Staging
 from features.bulk.wanted import Action, OwnerKey, Wanted
@@ -20,7 +22,7 @@ from features.bulk.workspace import (
 from features.definitions import Definition
 from features.models import OVERRIDES
 from tenancy.levels import Level
-from tenancy.models import Instance, Organization, User
+from tenancy.models import Instance, Organization, System, User
 from tenancy.spelling import did_you_mean
 
 BEHIND_ALL_LINES = 10**12
@@ -80,10 +82,11 @@ OWNER_TABLES = {
 
 
 def resolve_owners(staging: Staging) -> None:
-    """Fill bulk_target; rows whose owner does not exist become faults."""
+    """Fill bulk_target; rows whose owner does not exist, or is out of reach, become faults."""
     analyze("bulk_input", "bulk_choice")
     with temporary_writes():
         _fill_targets(staging)
+        _drop_unreachable(staging)
     if count("bulk_target") < count("bulk_input"):
         _try_other_meanings(staging)
     analyze("bulk_target")
@@ -161,6 +164,16 @@ def _fill_targets(staging: Staging) -> None:
             )
 
 
+def _drop_unreachable(staging: Staging) -> None:
+    """Take the owners away that whoever asks may not change; then they are unknown like others."""
+    for level in sorted(staging.levels) if staging.reach else ():
+        condition = staging.reach.targets(level) if staging.reach else "true"
+        if condition != "true":
+            execute(
+                f"DELETE FROM bulk_target WHERE level = {level.value} AND ({condition}) IS NOT TRUE"
+            )
+
+
 def _try_other_meanings(staging: Staging) -> None:
     """Look the remaining rows up by every other meaning of their texts; then they are faults."""
     execute(
@@ -182,7 +195,9 @@ def _try_other_meanings(staging: Staging) -> None:
         }
         known = {
             level: _existing(
-                level, [key for row in rows if row[2] == level for key in meanings[row]]
+                staging,
+                level,
+                [key for row in rows if row[2] == level for key in meanings[row]],
             )
             for level in {row[2] for row in rows}
         }
@@ -193,7 +208,7 @@ def _try_other_meanings(staging: Staging) -> None:
             if key:
                 found.append((line, choice, *key, None))
                 continue
-            hint = _nearest_owner(Level(level), meanings[row]) if hints > 0 else ""
+            hint = _nearest_owner(staging, Level(level), meanings[row]) if hints > 0 else ""
             hints -= 1
             message = f'there is no {Level(level).label} "{written or owner}"{hint}'
             faults.append(Fault("unknown_owner", message, line))
@@ -204,30 +219,37 @@ def _try_other_meanings(staging: Staging) -> None:
         _fill_targets(staging)
 
 
-def _existing(level: int, keys: list[OwnerKey]) -> set[OwnerKey]:
-    """Return those of the keys that an owner of the level has."""
+def _existing(staging: Staging, level: int, keys: list[OwnerKey]) -> set[OwnerKey]:
+    """Return those of the keys that an owner of the level has, as far as anybody asking reaches."""
+    reached = _reached(staging, Level(level))
     if level == Level.SYSTEM:
-        return set(keys)
+        return set(keys) if System.objects.filter(reached).exists() else set()
     if level == Level.INSTANCE:
         ids = [key.public_id for key in keys]
-        found = Instance.objects.filter(public_id__in=ids).values_list("public_id", flat=True)
+        instances = Instance.objects.filter(reached, public_id__in=ids)
+        found = instances.values_list("public_id", flat=True)
         return {OwnerKey(None, public_id) for public_id in found}
     model: Any = User if level == Level.USER else Organization
     existing: set[OwnerKey] = set()
     for instance in {key.instance for key in keys}:
         ids = [key.public_id for key in keys if key.instance == instance]
-        found = model.objects.filter(instance=instance, public_id__in=ids)
+        found = model.objects.filter(reached, instance=instance, public_id__in=ids)
         existing |= {
             OwnerKey(instance, public_id) for public_id in found.values_list("public_id", flat=True)
         }
     return existing
 
 
-def _nearest_owner(level: Level, meanings: list[OwnerKey]) -> str:
+def _reached(staging: Staging, level: Level) -> Q:
+    return staging.reach.owners(level) if staging.reach else Q()
+
+
+def _nearest_owner(staging: Staging, level: Level, meanings: list[OwnerKey]) -> str:
     """Return a hint at an owner of the level whose id begins alike, or the empty text."""
     for key in meanings:
         model: Any = {Level.INSTANCE: Instance, Level.ORGANIZATION: Organization}.get(level, User)
-        nearby = model.objects.filter(public_id__istartswith=key.public_id[:2])
+        reached = _reached(staging, level)
+        nearby = model.objects.filter(reached, public_id__istartswith=key.public_id[:2])
         if level is not Level.INSTANCE:
             nearby = nearby.filter(instance=key.instance)
         ids = list(nearby.order_by("public_id").values_list("public_id", flat=True)[:500])

@@ -162,6 +162,12 @@ def read_jsonl(text: Iterable[str]) -> Iterator[Row | Fault]:
         yield _as_row(number, cells)
 
 
+def read_objects(rows: Iterable[Any]) -> Iterator[Row | Fault]:
+    """Yield the rows of objects that were JSON; what else would be their line counts from 0."""
+    for number, cells in enumerate(rows):
+        yield _as_row(number, cells)
+
+
 def read_owners(
     stream: BinaryIO, level: str, feature: str, value: str, reason: str = ""
 ) -> Iterator[Row | Fault]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from access.reports import Fault
 from features.bulk.owners import OwnerFinder
+from features.bulk.reach import Reach
 from features.bulk.wanted import Action, Block, Interpret, OwnerKey, Row, Wanted
 from features.bulk.workspace import (
     as_json_text,
@@ -40,6 +41,7 @@ class Staging:
     definitions: Definitions
     interpret: Interpret
     finder: OwnerFinder = field(default_factory=OwnerFinder)
+    reach: Reach | None = None  # None: to every owner
     rows: int = 0
     levels: set[Level] = field(default_factory=set)
     features: dict[Level, set[int]] = field(default_factory=dict)

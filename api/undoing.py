@@ -1,8 +1,7 @@
-"""Bulk plans over the API: looked at first, then applied exactly as they were looked at."""
+"""Taking changes back over the API: looked at first, then done exactly as it was looked at."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +14,10 @@ from events.services import PreconditionFailed
 from features.bulk.apply import Faulty, apply_at_once, new_run
 from features.bulk.exclusive import wait_for_turn
 from features.bulk.plan import BulkPlan, Summary
-from features.bulk.wanted import OwnerKey, PlannedChange, Row
-from features.raw import describe_type
-from tenancy.levels import Level
-from tenancy.models import Instance
+from features.bulk.wanted import PlannedChange
 
-LARGEST = 10_000  # rows at once; the commands take any number
+LARGEST = 10_000  # events at once; the commands take any number
 SHOWN = 1000  # changes and errors that an answer lists
-ROW_FIELDS = ("level", "owner", "feature", "value")
 
 
 class OptionsSerializer(StrictSerializer):
@@ -59,48 +54,6 @@ class BulkMixin(ViewSet):
 def read_options(body: Mapping[str, Any]) -> Options:
     """Return the options of a body. ValidationError names every bad field."""
     return Options(**parse(OptionsSerializer, body))
-
-
-def read_rows(raw: Any, instance: Instance) -> list[Row]:
-    """Return the rows of a body, all within the instance. ValidationError names each fault."""
-    if not isinstance(raw, list) or not 1 <= len(raw) <= LARGEST:
-        raise ValidationError({"rows": f"must be a list of 1 to {LARGEST} rows"})
-    problems: dict[str, str] = {}
-    rows = list(_read_each(raw, instance, problems))
-    if problems:
-        raise ValidationError(problems)
-    return rows
-
-
-def _read_each(raw: list[Any], instance: Instance, problems: dict[str, str]) -> Iterator[Row]:
-    for position, cells in enumerate(raw):
-        path = f"rows[{position}]"
-        if not isinstance(cells, dict):
-            problems[path] = f"must be an object, not {describe_type(cells)}"
-            continue
-        wrong = {
-            name: "is required" for name in ("level", "feature", "value") if name not in cells
-        } | {name: "there is no such field" for name in cells if name not in ROW_FIELDS}
-        texts = {name: cells.get(name, "") for name in ROW_FIELDS[:3]}
-        wrong |= {
-            name: f"must be a string, not {describe_type(text)}"
-            for name, text in texts.items()
-            if not isinstance(text, str)
-        }
-        problems |= {f"{path}.{name}": reason for name, reason in wrong.items()}
-        if not wrong:
-            key = _owner_key(texts["level"], texts["owner"], instance)
-            value = json.dumps(cells["value"])
-            yield Row(position, texts["level"], key, texts["feature"], value)
-
-
-def _owner_key(level: str, owner: str, instance: Instance) -> OwnerKey:
-    """Return the owner of a row; the system and the instance need no id."""
-    if level == Level.SYSTEM.label:
-        return OwnerKey(None, "SYSTEM")
-    if level == Level.INSTANCE.label:
-        return OwnerKey(None, instance.public_id)
-    return OwnerKey(instance.pk, owner)
 
 
 def answer_plan(
