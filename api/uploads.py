@@ -32,7 +32,7 @@ class UploadParser(BaseParser):
 
     format_name: str
 
-    def parse(  # type: ignore[override] - a view takes any data, and so do the stubs' callers
+    def parse(  # type: ignore[override]
         self,
         stream: IO[bytes],
         media_type: str | None = None,

@@ -215,12 +215,12 @@ def test_plans__listed__newest_first_without_what_names_owners(root):
 def test_changes__many__come_page_by_page_each_once(root, cast):
     names = make_users(cast, 7)
     plan = make_plan(root, *(row(name, True) for name in names))
-    path, seen, cursor = f"plans/{plan['id']}/changes?limit=3", [], ""
-    while cursor is not None:
-        page = root("GET", f"{path}&cursor={cursor}").json()
-        seen, cursor = seen + page["results"], page["next"]
+    path = f"plans/{plan['id']}/changes?limit=3"
+    pages = [root("GET", path).json()]
+    while cursor := pages[-1]["next"]:
+        pages.append(root("GET", f"{path}&cursor={cursor}").json())
 
-    assert [one["row"] for one in seen] == list(range(7))
+    assert [one["row"] for page in pages for one in page["results"]] == list(range(7))
     assert_error(root("GET", f"{path}&level=user"), 400, 3, "level")
     assert_error(root("GET", f"{path}&cursor=x"), 400, 3, "cursor")
 
