@@ -1,15 +1,18 @@
 """The one policy: may this actor do that to this owner? Every surface asks here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from operator import or_
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
+from django.db.models.lookups import In
 
 from access.actors import Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
+from events.values import TextOf
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Instance, Organization, Owner, User
 
@@ -63,9 +66,12 @@ SEEN_IN = {
 }
 # Seen by operators of the system, who see every instance.
 OF_INSTANCES = ["instance", "instance.tenant"]
-# Seen by who holds the permission on an organization alone. Not the roles of its users, which may
-# be held elsewhere.
-OF_ORGANIZATIONS = {"organization", "organization.tenant", "user", "user.tenant"}
+# What it takes on an organization alone to see the events of it and of its users. Who sees there
+# who may what sees which tokens were given, without seeing any.
+IN_ORGANIZATIONS = {
+    kind: SEEN_IN[kind]
+    for kind in ("organization", "organization.tenant", "user", "user.tenant", "user.roles")
+} | {"user.token": SEEN_IN["user.roles"]}
 
 
 def allows(actor: Actor, permission: Permission, owner: Owner) -> bool:
@@ -205,6 +211,7 @@ def visible_events(actor: Actor) -> Q:
     if any(permissions.issuperset(SEEN_IN.values()) for permissions in everywhere):
         return EVERYTHING  # no condition to plan a million events by
     seen = [_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items()]
+    seen += _of_organizations(IN_ORGANIZATIONS, actor)
     if _is_operator(actor):
         seen.append(Q(stream__kind__in=OF_INSTANCES))
     return _any_of(seen)
@@ -221,10 +228,10 @@ def events_of(level: Level, instance: str, owner: str) -> Q:
 
 def changeable_events(actor: Actor) -> Q:
     """Return the filter of the features' events that the actor may take back."""
-    return _any_of(
-        _events_of(level.label, Permission.on_features(level, Action.WRITE), actor)
-        for level in OWNED_LEVELS
-    )
+    writing = {level.label: Permission.on_features(level, Action.WRITE) for level in OWNED_LEVELS}
+    changeable = [_events_of(kind, permission, actor) for kind, permission in writing.items()]
+    within = {kind: writing[kind] for kind in writing if kind in IN_ORGANIZATIONS}
+    return _any_of([*changeable, *_of_organizations(within, actor)])
 
 
 def _events_of(kind: str, permission: Permission, actor: Actor) -> Q:
@@ -238,14 +245,23 @@ def _events_of(kind: str, permission: Permission, actor: Actor) -> Q:
     if instances:
         names = Instance.objects.filter(pk__in=instances).values("public_id")
         condition |= Q(stream__instance__in=names)
-    for grant in grants:
-        if grant.level is Level.ORGANIZATION and kind in OF_ORGANIZATIONS:
-            condition |= _in_organization(kind, grant.key)
     return of_kind & condition
 
 
+def _of_organizations(kinds: Mapping[str, Permission], actor: Actor) -> Iterator[Q]:
+    """Yield the filters of the events of each organization on which the actor may see them."""
+    for grant in actor.grants:
+        if grant.level is Level.ORGANIZATION:
+            for kind, permission in kinds.items():
+                if permission in grant.permissions:
+                    yield _in_organization(kind, grant.key)
+
+
 def _in_organization(kind: str, key: int) -> Q:
-    """Return the filter of the events of an organization, or of the users in it."""
+    """Return the filter of the events of an organization, or of the users in it.
+
+    Of their roles those that are held there: that they hold others elsewhere is not its business.
+    """
     organizations = Organization.objects.filter(pk=key)
     owners = (
         organizations.values("public_id")
@@ -253,7 +269,12 @@ def _in_organization(kind: str, key: int) -> Q:
         else User.objects.filter(organization=key).values("public_id")
     )
     instance = organizations.values("instance__public_id")
-    return Q(stream__instance__in=instance, stream__owner__in=owners)
+    found = Q(stream__kind=kind, stream__instance__in=instance, stream__owner__in=owners)
+    if kind != "user.roles":
+        return found
+    reference = Concat(Value("organization:"), "instance__public_id", Value("/"), "public_id")
+    here = organizations.annotate(held_on=reference).values("held_on")
+    return found & (Q(In(TextOf("after"), here)) | Q(In(TextOf("before"), here)))
 
 
 def _any_of(conditions: Iterable[Q]) -> Q:

@@ -70,12 +70,13 @@ def test_events__organization_and_user_of_one_id__seen_by_their_own_owners(clien
         {
             event["stream"].split("/")[0]
             for event in events(client, user)
-            if "main" in event["owner"]
+            if event["owner"].endswith("/main")
         }
         for user in (of_globex, of_organization)
     ]
 
-    assert seen == [{"user", "user.tenant"}, {"organization", "organization.tenant"}]
+    of_user = {"user", "user.tenant", "user.roles", "user.token"}
+    assert seen == [of_user, {"organization", "organization.tenant"}]
 
 
 def test_issue_token__client_and_user_of_one_id__recorded_apart(client, cast):
