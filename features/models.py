@@ -134,11 +134,11 @@ OVERRIDES: dict[Level, type[OverrideRow]] = {
 class PlanState(models.TextChoices):
     """How far a stored plan has come."""
 
-    PREPARING = "preparing", _("being prepared")  # seen by nobody
-    READY = "ready", _("ready")
-    APPLYING = "applying", _("being applied")
-    APPLIED = "applied", _("applied")
-    STALE = "stale", _("overtaken")  # refused, as something had moved on; nothing was written
+    PREPARING = "preparing"  # seen by nobody
+    READY = "ready"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    STALE = "stale"  # refused, as something had moved on; nothing was written
 
 
 class StoredPlan(models.Model):

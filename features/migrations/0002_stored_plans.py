@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('principal', models.CharField(max_length=500)),
-                ('state', models.CharField(choices=[('preparing', 'being prepared'), ('ready', 'ready'), ('applying', 'being applied'), ('applied', 'applied'), ('stale', 'overtaken')], default='preparing', max_length=20)),
+                ('state', models.CharField(choices=[('preparing', 'Preparing'), ('ready', 'Ready'), ('applying', 'Applying'), ('applied', 'Applied'), ('stale', 'Stale')], default='preparing', max_length=20)),
                 ('actor_type', models.CharField(max_length=20)),
                 ('actor_id', models.CharField(max_length=200)),
                 ('actor_name', models.CharField(max_length=200)),
