@@ -10,6 +10,7 @@ PYTHON = Path(sys.executable)
 CHECKS = {
     "style": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
+    "lengths": ["python", "-m", "tests.lengths"],
     "types": ["mypy", ".", "run"],
     "imports": ["lint-imports"],
     "templates": ["djlint", "templates", "--lint", "--quiet"],
