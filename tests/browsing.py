@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
@@ -13,6 +13,8 @@ from tenancy.models import User
 
 PICTURES = Path(settings.BASE_DIR) / "test-results" / "admin"
 SERIOUS = {"serious", "critical"}
+FRAME = [".top", ".side"]
+COLOUR_RULES = ("color-contrast", "link-in-text-block")
 
 
 @dataclass
@@ -62,13 +64,39 @@ class Visitor:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
-    def audit(self, *rules: str) -> list[str]:
-        """Return what axe finds serious or critical on the page as it is; by some rules only."""
-        options = {"runOnly": list(rules)} if rules else None
-        violations = Axe().run(self.page, options=options).response["violations"]
+    def audit(self, *, with_frame: bool = True) -> list[str]:
+        """Return what axe finds serious or critical on the page as it is, in light and in dark.
+
+        It is one document in both: the style sheet's colours alone know the scheme. So in the dark
+        axe is asked again about colours only. What is around every page, the head and the
+        navigation, is one template, and whoever looks at many pages looks at it once.
+        """
+        without = [] if with_frame else FRAME
+        found = self._ask_axe("light", without) + self._ask_axe("dark", without, *COLOUR_RULES)
+        self.page.emulate_media(color_scheme="light")
+        return found
+
+    def overflow_at(self, width: int) -> int:
+        """How many pixels the page is wider than a window of this width."""
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": width, "height": 740})
+        overflow = self.overflow()
+        if size:
+            self.page.set_viewport_size(size)
+        return overflow
+
+    def _ask_axe(
+        self, scheme: Literal["light", "dark"], without: list[str], *rules: str
+    ) -> list[str]:
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE_SCRIPT)
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        where = {"include": [["html"]], "exclude": [[part] for part in without]}
+        script = "async ([where, options]) => (await axe.run(where, options)).violations"
         return [
-            f"{self.page.url}: {found['id']}: {found['nodes'][0]['html'][:200]}"
-            for found in violations
+            f"{self.page.url} ({scheme}): {found['id']}: {found['nodes'][0]['html'][:200]}"
+            for found in self.page.evaluate(script, [where, options])
             if found["impact"] in SERIOUS
         ]
 

@@ -36,8 +36,10 @@ def test_wide_change__without_the_levels_name__is_not_saved(visitor, cast):
     visitor.choose("Actions", "On")
     visitor.click("Save changes")
     visitor.picture("confirm")
+    found = visitor.audit(with_frame=False)
     visitor.page.keyboard.type("sytsem\n")
     visitor.page.get_by_text("That is not “system”").wait_for()
+    assert (found, visitor.audit(with_frame=False)) == ([], [])
     assert own(System()) == {}
 
     visitor.page.keyboard.type("system\n")
@@ -69,6 +71,7 @@ def test_two_browsers__different_features__merge_and_the_same_one_shows_both(
     conflict = visitor.row("User schemas").locator(".conflict").inner_text()
     assert re.search(r"Now stored:\s+On · alice", conflict)
     visitor.picture("conflict")
+    assert visitor.audit(with_frame=False) == []
     assert own(cast.bob) == {"actions": False, "user_schema": True}
 
     visitor.click("Save changes")
@@ -163,7 +166,7 @@ def test_bulk__marked_and_previewed__is_confirmed_and_undone(visitor, cast):
     visitor.page.get_by_label("What to do").select_option("set")
     visitor.page.get_by_label("Value to set").fill("off")
     visitor.click("Preview…")
-    found = visitor.audit()
+    found = visitor.audit(with_frame=False)
     visitor.picture("preview")
     visitor.click("Make one change")
 

@@ -1,13 +1,16 @@
 """How the admin looks in a real browser: light, dark, narrow, and to axe."""
 
-import pytest
-from django.urls import reverse
+import re
+from dataclasses import replace
+from uuid import uuid4
 
-from clients.models import ApiClient
-from features.models import Feature
+import pytest
+
+from config.settings import BASE_DIR
 from features.services import lock_feature, set_features
+from tests.admin_addresses import addresses_of, others_of, pages_of
 from tests.browsing import Visitor, sign_in
-from tests.factories import BY, make_cast, make_client
+from tests.factories import BY, ORIGIN, TESTER, make_cast, make_client, token_for
 
 pytestmark = pytest.mark.once
 
@@ -19,38 +22,6 @@ def cast(transactional_db):
     return cast
 
 
-def main_pages(cast):
-    """Return the address of each kind of page."""
-    feature = Feature.objects.get(key="actions").pk
-    client = ApiClient.objects.get().pk
-    acme, bob = cast.acme.pk, cast.bob.pk
-    event = reverse("admin:history")
-    return {
-        "overview": "/admin/",
-        "features": "/admin/features/feature/",
-        "feature": f"/admin/features/feature/{feature}/change/",
-        "grid": f"/admin/owner/organization/{acme}/features/",
-        "owner-history": f"/admin/owner/organization/{acme}/history/",
-        "reset": f"/admin/owner/organization/{acme}/reset/",
-        "explain": f"/admin/owner/user/{bob}/explain/{feature}/",
-        "explain-pick": "/admin/explain/?owner=nobody&feature=nothing",
-        "history": event,
-        "overrides": "/admin/overrides/?level=organization",
-        "search": "/admin/search/?q=a",
-        "users": "/admin/tenancy/user/",
-        "user": f"/admin/tenancy/user/{bob}/change/",
-        "user-add": "/admin/tenancy/user/add/",
-        "role-add": "/admin/access/membership/add/",
-        "clients": "/admin/clients/apiclient/",
-        "client": f"/admin/clients/apiclient/{client}/change/",
-        "client-add": "/admin/clients/apiclient/add/",
-        "security": f"/admin/owner/instance/{cast.instance.pk}/security/",
-        "empty": "/admin/tenancy/user/?q=zzz",
-        "password": "/admin/password_change/",
-        "new-feature": "/admin/features/feature/add/",
-    }
-
-
 @pytest.fixture
 def furnished(cast):
     """The cast with something on every page."""
@@ -59,51 +30,131 @@ def furnished(cast):
     set_features(cast.bob, {"improved_performance": ["IMPROVED_PERFORMANCE_PROJECT"]}, **BY)
     set_features(cast.instance, {"user_schema": True}, **BY)
     lock_feature(cast.instance, "user_schema", **BY)
+    token_for(cast.bob)
+    set_features(cast.bob, {"actions": False}, actor=TESTER, origin=replace(ORIGIN, run=uuid4()))
     return cast
 
 
-# Only the colours differ in the dark.
-@pytest.mark.parametrize(("scheme", "rules"), [("light", ()), ("dark", ("color-contrast",))])
-def test_main_pages__light_and_dark__axe_finds_nothing_serious(
-    furnished, live_server, browser, scheme, rules
-):
-    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
-    sign_in(context, live_server.url, furnished.root)
-    visitor = Visitor(context.new_page(), live_server.url)
-    found = []
+# Pages with nothing on them, and what they say of what was not found.
+WITHOUT_ROWS = [
+    *("/admin/tenancy/user/?q=zzz", "/admin/clients/apiclient/?q=zzz", "/admin/overrides/?q=zzz"),
+    *("/admin/features/feature/?q=zzz", "/admin/search/?q=zzz", "/admin/search/?q=a"),
+    *("/admin/explain/?owner=zzz&feature=zzz", "/admin/history/?before=1"),
+]
+PROBLEMS = {
+    403: "/admin/access/accesstoken/add/",
+    404: "/admin/nothing/",
+    500: "/admin/search/?q=a",
+}
 
-    for name, path in main_pages(furnished).items():
-        if scheme == "dark" and name in {"users", "clients", "role-add", "user-add", "password"}:
-            continue  # nothing on them that is not on another
+
+def test_address__that_is_said_to_be_no_page__is_none(furnished, client):
+    client.force_login(furnished.root)
+
+    pages = [path for path in others_of(furnished) if _is_page(client.get(path))]
+
+    assert pages == []
+
+
+def _is_page(response):
+    return response.status_code == 200 and response["Content-Type"].startswith("text/html")
+
+
+def test_every_page__light_dark_and_narrow__is_accessible_and_fits(furnished, visitor):
+    faults = visitor.audit()
+
+    for path in pages_of(furnished) + WITHOUT_ROWS:
+        answer = visitor.page.goto(visitor.root + path)
+        if answer.status != 200:
+            faults.append(f"{path}: {answer.status}")
+        faults += visitor.audit(with_frame=False)
+        if overflow := visitor.overflow_at(360):
+            faults.append(f"{path}: {overflow} pixels too wide for a telephone")
+
+    assert faults == []
+
+
+def test_pages_of_who_owns_one_organization__light_and_dark__are_accessible(
+    furnished, live_server, context
+):
+    sign_in(context, live_server.url, furnished.alice)
+    visitor = Visitor(context.new_page(), live_server.url)
+    faults = []
+
+    for path in ("/admin/", *addresses_of("owner_features", furnished)[2:], "/admin/overrides/"):
         visitor.open(path)
-        found += visitor.audit(*rules)
-        if scheme == "light" or name in {"overview", "grid", "feature", "explain"}:
-            visitor.picture(f"{name}-{scheme}")
+        faults += visitor.audit()
+
+    assert faults == []
+    assert visitor.complaints == []
+
+
+def test_signing_out_and_in__light_and_dark__is_accessible(furnished, visitor):
+    faults = []
+
+    visitor.click(visitor.page.locator("details.account summary"))
+    faults += visitor.audit()
+    visitor.click("Sign out")
+    faults += visitor.audit()
+    visitor.open("/admin/login/")
+    visitor.picture("sign-in")
+    faults += visitor.audit()
+    visitor.page.get_by_label("Username").fill("root")
+    visitor.page.get_by_label("Password").fill("a guess")
+    visitor.click("Sign in")
+    faults += visitor.audit()
+    if overflow := visitor.overflow_at(360):
+        faults.append(f"{overflow} pixels too wide for a telephone")
+
+    assert faults == []
+
+
+def test_problem_pages__light_dark_and_narrow__are_accessible_and_fit(
+    furnished, visitor, context, monkeypatch, settings
+):
+    monkeypatch.setattr("features.admin_views.finding.page_context", None)
+    settings.AXES_FAILURE_LIMIT = 1
+    faults, said = [], []
+
+    def look(status):
+        said.append((status, visitor.page.locator(".code-big").inner_text()))
+        faults.extend(visitor.audit())
+        if overflow := visitor.overflow_at(360):
+            faults.append(f"{status}: {overflow} pixels too wide for a telephone")
+        visitor.picture(f"problem-{status}")
+
+    for status, path in PROBLEMS.items():
+        visitor.open(path)
+        look(status)
+    visitor.page.goto("about:blank")
+    visitor.page.set_content(f'<form method="post" action="{visitor.root}/admin/"></form>')
+    visitor.page.locator("form").evaluate("form => form.submit()")
+    visitor.page.wait_for_selector(".code-big")
+    look(403)
     context.clear_cookies()
     visitor.open("/admin/login/")
-    found += visitor.audit(*rules)
-    visitor.picture(f"sign-in-{scheme}")
+    visitor.page.get_by_label("Username").fill("root")
+    visitor.page.get_by_label("Password").fill("a guess")
+    visitor.click("Sign in")
+    look(429)
 
-    assert found == []
-    assert visitor.complaints == []
-    context.close()
+    assert faults == []
+    assert all(str(status) == shown for status, shown in said)
+    # The browser tells of the answers' statuses, and of nothing else.
+    assert all("the server responded with a status of" in one for one in visitor.complaints)
+    visitor.complaints.clear()
 
 
-def test_main_pages__360_pixels_wide__do_not_scroll_sideways(furnished, live_server, browser):
-    context = browser.new_context(viewport={"width": 360, "height": 740})
-    sign_in(context, live_server.url, furnished.root)
-    visitor = Visitor(context.new_page(), live_server.url)
-    too_wide = {}
+def test_style_sheet__in_the_dark__differs_in_colours_alone():
+    """The audit of the dark pages rests on it."""
+    sheet = (BASE_DIR / "static/strata.css").read_text()
 
-    for name, path in main_pages(furnished).items():
-        visitor.open(path)
-        if visitor.overflow() > 0:
-            too_wide[name] = visitor.overflow()
-        visitor.picture(f"{name}-360")
+    dark = [line for line in sheet.splitlines() if "data-theme" in line]
 
-    assert too_wide == {}
-    assert visitor.complaints == []
-    context.close()
+    assert "prefers-color-scheme" not in sheet
+    assert all(
+        re.fullmatch(r':root\[data-theme="\w+"\] { color-scheme: \w+; }', line) for line in dark
+    )
 
 
 def test_theme__chosen_in_the_menu__stays_on_the_next_page(visitor):

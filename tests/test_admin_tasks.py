@@ -48,6 +48,7 @@ def test_task__set_a_value_and_clear_it(visitor, cast):
     visitor.click("Save changes")
 
     assert "1 feature saved" in visitor.says()
+    assert visitor.audit(with_frame=False) == []
     assert own(cast.bob) == {"actions": False}
     assert visitor.clicks <= 3
 
@@ -121,6 +122,7 @@ def test_task__rotate_a_clients_secret(visitor, cast):
 
     secret = visitor.page.locator("#secret").inner_text()
     assert len(secret) == 32
+    assert visitor.audit(with_frame=False) == []
     assert ApiClient.objects.get(pk=row.pk).secret_digest != row.secret_digest
     assert visitor.clicks <= 3
     visitor.page.locator("#secret").evaluate("element => element.textContent = '•'.repeat(32)")
@@ -167,9 +169,11 @@ def test_task__disable_a_feature_everywhere(visitor):
     visitor.click("Features")
     visitor.click("Actions")
     visitor.click("Disable everywhere…")
+    found = visitor.audit(with_frame=False)
     visitor.picture("disable")
     visitor.page.keyboard.type("system\n")
     visitor.page.wait_for_selector(".message.success")
 
+    assert found == []
     assert not Feature.objects.get(key="actions").enabled
     assert visitor.clicks <= 3
