@@ -19,9 +19,8 @@ from config.settings import BASE_DIR
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """Return a copy of what git knows or would add, as a fresh clone would have it."""
+def copy_to(folder: Path) -> Path:
+    """Put what git knows or would add into a folder, as a fresh clone would have it."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=BASE_DIR,
@@ -31,9 +30,23 @@ def copy(tmp_path):
     )
     for name in filter(None, listing.stdout.split("\0")):
         if (BASE_DIR / name).exists():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(BASE_DIR / name, tmp_path / name)
-    return tmp_path
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(BASE_DIR / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Return a copy that nobody has used yet."""
+    return copy_to(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def used_copy(tmp_path_factory):
+    """Return a copy that has its database: making one takes longer than most tests."""
+    folder = copy_to(tmp_path_factory.mktemp("used"))
+    run(folder, "manage", "migrate", "--verbosity", "0")
+    return folder
 
 
 def make_environment(**variables: str) -> dict[str, str]:
@@ -122,27 +135,27 @@ def test_run_manage__first_use__prints_the_command_alone_on_stdout(copy):
     assert (copy / "db.sqlite3").exists()
 
 
-def test_run_manage_demo__twice__prints_one_document_each(copy):
-    first, second = (run(copy, "manage", "demo", "--json") for _ in range(2))
+def test_run_manage_demo__twice__prints_one_document_each(used_copy):
+    first, second = (run(used_copy, "manage", "demo", "--json") for _ in range(2))
 
     documents = [json.loads(result.stdout) for result in (first, second)]
     assert documents[0]["users"] == documents[1]["users"]
     assert documents[0]["tokens"]["iam_owner"] != documents[1]["tokens"]["iam_owner"]
 
 
-def test_run_manage__failing_command__passes_its_exit_code_on(copy):
-    result = run(copy, "manage", "shell", "-v", "0", "-c", "raise SystemExit(7)")
+def test_run_manage__failing_command__passes_its_exit_code_on(used_copy):
+    result = run(used_copy, "manage", "shell", "-v", "0", "-c", "raise SystemExit(7)")
 
     assert result.returncode == 7, result.stderr
 
 
-def test_run_manage__relative_path__is_relative_to_the_caller(copy, tmp_path_factory):
+def test_run_manage__relative_path__is_relative_to_the_caller(used_copy, tmp_path_factory):
     caller = tmp_path_factory.mktemp("caller")
     (caller / "script.txt").write_text("text")
     command = ["manage", "shell", "-v", "0", "-c", "print(open('script.txt').read())"]
 
     result = subprocess.run(
-        [sys.executable, copy / "run", *command],
+        [sys.executable, used_copy / "run", *command],
         cwd=caller,
         env=make_environment(),
         capture_output=True,
@@ -153,13 +166,12 @@ def test_run_manage__relative_path__is_relative_to_the_caller(copy, tmp_path_fac
     assert result.stdout == "text\n", result.stderr
 
 
-def test_run__second_start__keeps_the_key(copy):
-    run(copy, "manage", "check")
-    first = (copy / ".env.local").read_text()
+def test_run__second_start__keeps_the_key(used_copy):
+    first = (used_copy / ".env.local").read_text()
 
-    run(copy, "manage", "check")
+    run(used_copy, "manage", "check")
 
-    assert (copy / ".env.local").read_text() == first
+    assert (used_copy / ".env.local").read_text() == first
 
 
 def test_run__key_in_the_environment__writes_no_settings(copy):
