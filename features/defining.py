@@ -18,7 +18,7 @@ from events.services import Author, Entry, Origin, StreamKey, append
 from features.definitions import UnknownFeature
 from features.kinds import InvalidKind, InvalidValue, Kind, camel_case, make_kind
 from features.models import OVERRIDES, Feature, Stage
-from features.raw import is_storable_text
+from features.raw import is_same_json, is_storable_text
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.revision import touch_revision
 from tenancy.spelling import did_you_mean
@@ -67,7 +67,7 @@ def define_feature(
                 row.save(force_insert=True)
         except IntegrityError:  # since the check
             raise AlreadyExists({"key": TAKEN}) from None
-        after = {name: _as_json(getattr(row, name)) for name in FIELDS}
+        after = {name: field_as_json(row, name) for name in FIELDS}
         _record(row, Entry("definition.created", row.key, after=after), actor, origin)
     return row
 
@@ -82,10 +82,10 @@ def edit_feature(key: str, changes: Mapping[str, Any], *, actor: Author, origin:
         row = find_feature(key)
         if row.archived_at:
             raise ValidationError(f"{row.key} is archived: restore it first", code="archived")
-        before = {name: _as_json(getattr(row, name)) for name in FIELDS}
+        before = {name: field_as_json(row, name) for name in FIELDS}
         errors = _assign(row, changes)
-        after = {name: _as_json(getattr(row, name)) for name in FIELDS}
-        changed = [name for name in FIELDS if before[name] != after[name]]
+        after = {name: field_as_json(row, name) for name in FIELDS}
+        changed = [name for name in FIELDS if not is_same_json(before[name], after[name])]
         if not errors:
             errors = _fit_problems(row, changed, before)
         if errors:
@@ -153,6 +153,12 @@ def find_feature(name: str) -> Feature:
 def count_overrides(row: Feature, levels: Iterable[Level] = OWNED_LEVELS) -> int:
     """Return at how many owners of some levels a feature is set."""
     return sum(OVERRIDES[level]._default_manager.filter(feature=row).count() for level in levels)
+
+
+def field_as_json(row: Feature, name: str) -> Any:
+    """Return a field of a definition as the history keeps it."""
+    value = getattr(row, name)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _assign(row: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,10 +271,6 @@ def _is_taken(row: Feature) -> bool:
 
 def _name_from(key: str) -> str:
     return key.replace("_", " ").strip().capitalize() or key
-
-
-def _as_json(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _record(row: Feature, entry: Entry, actor: Author, origin: Origin) -> None:

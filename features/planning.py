@@ -1,6 +1,5 @@
 """Plans: what a change set would do, computed before anything is written."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +10,7 @@ from django.core.exceptions import ValidationError
 from events.services import Entry, Position
 from features.definitions import Definition, definitions_at
 from features.overrides import read_lineage
+from features.raw import is_same_json
 from features.resolution import Override, locking_level
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Owner
@@ -162,11 +162,7 @@ def _says_the_same(before: Override | None, after: Override | None) -> bool:
     """Whether two states are equal as JSON is: 1 and true differ, the order of keys does not."""
     if before is None or after is None:
         return before is after
-    return before.locked == after.locked and _canonical(before.value) == _canonical(after.value)
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return before.locked == after.locked and is_same_json(before.value, after.value)
 
 
 def _event_type(before: Override | None, after: Override | None) -> str:

@@ -1,5 +1,6 @@
 """Raw values: what JSON gives, None, bool, int, float, str, list or dict. Pure: no Django."""
 
+import json
 from typing import Any
 
 MAX_DEPTH = 32  # of lists and objects in one another
@@ -75,3 +76,8 @@ def quote(raw: object) -> str:
     """Return what was sent as a message repeats it: quoted, and not without end."""
     text = str(raw)
     return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…")
+
+
+def is_same_json(one: Any, other: Any) -> bool:
+    """Whether two values are equal as JSON is: 1 and true differ, the order of keys does not."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -115,6 +115,15 @@ def test_edit__nothing_different__is_recorded_nowhere(db):
     assert not Event.objects.filter(type="definition.changed").exists()
 
 
+def test_edit__default_that_python_takes_for_the_same__is_another(db):
+    define_feature("dimmed", kind="boolean", default=True, **BY)
+
+    edit_feature("dimmed", {"kind": "integer", "default": 1}, **BY)
+
+    assert repr(Feature.objects.get(key="dimmed").default) == "1"
+    assert Event.objects.latest("pk").after == {"kind": "integer", "default": 1}
+
+
 def test_builtin__can_be_disabled__but_not_changed_or_archived(cast):
     set_features(cast.alice, {"actions": True}, **BY)
 
