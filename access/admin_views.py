@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django import forms as django_forms
 from django.contrib import messages
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,13 +20,14 @@ from django.utils.translation import gettext as _
 from access import forms, tenants
 from access.actors import Actor
 from access.models import Membership
-from access.pages import OWNERS, owner_context, page_context, page_of
+from access.pages import OWNERS, owner_context, page_context, page_of, tell_saved
 from access.permissions import Action, Permission, Resource, Role
 from access.policy import allows, covered, may_grant, may_see, require, visible
 from access.role_texts import ROLE_SAYS
 from access.services import grant_role, revoke_role
 from access.sites import actor_of, origin_of
 from access.typed import typed_in
+from events.services import Origin
 from tenancy.levels import Level
 from tenancy.models import Instance, Owner, System, User
 from tenancy.references import BadReference, find_by_reference
@@ -37,7 +40,6 @@ class TenantKind:
     """What the pages of a level's tenants differ in. ``parent`` is None for instances."""
 
     level: Level
-    resource: Resource
     parent: Level | None
     form: type[django_forms.Form]
     new_form: type[django_forms.Form]
@@ -46,7 +48,7 @@ class TenantKind:
 
     def may(self, action: Action) -> Permission:
         """The permission to do that to such tenants."""
-        return Permission(self.resource, action)
+        return Permission.on_tenants(self.level, action)
 
 
 KINDS = {
@@ -54,7 +56,6 @@ KINDS = {
     for kind in (
         TenantKind(
             Level.INSTANCE,
-            Resource.INSTANCES,
             None,
             forms.InstanceForm,
             forms.NewInstanceForm,
@@ -66,7 +67,6 @@ KINDS = {
         ),
         TenantKind(
             Level.ORGANIZATION,
-            Resource.ORGANIZATIONS,
             Level.INSTANCE,
             forms.NameForm,
             forms.NewOrganizationForm,
@@ -75,7 +75,6 @@ KINDS = {
         ),
         TenantKind(
             Level.USER,
-            Resource.USERS,
             Level.ORGANIZATION,
             forms.UserForm,
             forms.NewUserForm,
@@ -134,8 +133,9 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
         return _delete(request, actor, owner)
     if request.method == "POST":
         require(actor, kind.may(Action.WRITE), owner)
-        if form.is_valid() and _change(request, actor, owner, form):
-            messages.success(request, _("Saved."))
+        run = uuid4()
+        if form.is_valid() and _change(owner, form, actor, origin_of(request, run=run)):
+            tell_saved(request, _("Saved."), run)
             return redirect(request.path)
         owner.refresh_from_db()
     if not may_write:
@@ -166,13 +166,15 @@ def grant(request: HttpRequest) -> HttpResponse:
             if not may_grant(actor, role, owner):
                 form.add_error("role", _("You may not grant this role there (%s).") % GRANT)
             else:
+                run = uuid4()
+                by = {"actor": actor, "origin": origin_of(request, run=run)}
                 try:
-                    grant_role(user, role, owner, actor=actor, origin=origin_of(request))  # type: ignore[arg-type]
+                    grant_role(user, role, owner, **by)  # type: ignore[arg-type]
                 except ValidationError as error:
                     add_errors(form, error)
                 else:
                     text = _("%(user)s holds %(role)s now.") % {"user": user, "role": role.value}
-                    messages.success(request, text)
+                    tell_saved(request, text, run)
                     return redirect("admin:access_membership_changelist")
     context = page_context(request, _("Grant a role"), form=form, roles=ROLE_SAYS.items())
     context["back"] = "admin:access_membership_changelist"
@@ -186,8 +188,9 @@ def membership_page(request: HttpRequest, membership: Membership) -> HttpRespons
     if request.method == "POST" and request.POST.get("do") == "revoke":
         if not may_revoke:
             raise PermissionDenied(f"missing permission {GRANT}")
-        revoke_role(membership, actor=actor, origin=origin_of(request))
-        messages.success(request, _("The role is taken away."))
+        run = uuid4()
+        revoke_role(membership, actor=actor, origin=origin_of(request, run=run))
+        tell_saved(request, _("The role is taken away."), run)
         return redirect("admin:access_membership_changelist")
     context = page_context(
         request, membership.role, membership=membership, may_revoke=may_revoke, permission=GRANT
@@ -258,15 +261,15 @@ def find_one(rows: Any, level: Level, text: str) -> Owner | None:
     return several[0] if len(several) == 1 else None
 
 
-def _change(request: HttpRequest, actor: Actor, owner: Owner, form: django_forms.Form) -> bool:
+def _change(owner: Owner, form: django_forms.Form, actor: Actor, origin: Origin) -> bool:
     """Write the fields that were changed; False with the errors in the form."""
     changed = {name: form.cleaned_data[name] for name in form.changed_data}
     domains = changed.pop("domains", None)
-    by = {"actor": actor, "origin": origin_of(request)}
     try:
-        tenants.change_tenant(owner, changed, **by)  # type: ignore[arg-type]
-        if domains is not None and isinstance(owner, Instance):
-            tenants.set_domains(owner, domains, **by)  # type: ignore[arg-type]
+        with transaction.atomic():
+            tenants.change_tenant(owner, changed, actor=actor, origin=origin)
+            if domains is not None and isinstance(owner, Instance):
+                tenants.set_domains(owner, domains, actor=actor, origin=origin)
     except ValidationError as error:
         add_errors(form, error)
         return False

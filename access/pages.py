@@ -5,14 +5,19 @@ An owner that the policy does not show does not exist: 404.
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from access.actors import Actor
 from access.permissions import Action, Permission
-from access.policy import allows, may_see, visible
-from access.sites import strata_site
+from access.policy import allows, may_see, visible, visible_events
+from access.sites import actor_of, strata_site
 from access.templatetags.strata import owner_name
+from access.undoing import is_final
+from events.models import Event
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
 
@@ -66,6 +71,21 @@ def count_below(owner: Owner) -> int:
 def shown_count(count: int) -> str:
     """Return a count of ``COUNTED`` rows at most as people read it."""
     return f"{COUNTED:,}+" if count >= COUNTED else str(count)
+
+
+def tell_success(request: HttpRequest, text: str, run: Any) -> None:
+    """Say that it is done, with the way back."""
+    address = reverse("admin:undo_run", args=[run])
+    messages.success(request, format_html('{} <a href="{}">{}</a>', text, address, _("Undo")))
+
+
+def tell_saved(request: HttpRequest, text: str, run: Any) -> None:
+    """Say that it is done; with the way back, where the actor sees a change that has one."""
+    events = Event.objects.filter(visible_events(actor_of(request)), run=run).order_by()
+    if all(map(is_final, events.values_list("type", flat=True).distinct())):
+        messages.success(request, text)
+    else:
+        tell_success(request, text, run)
 
 
 def page_context(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:

@@ -45,6 +45,13 @@ FEATURES_OF = {
 }
 
 
+TENANTS_OF = {
+    Level.INSTANCE: Resource.INSTANCES,
+    Level.ORGANIZATION: Resource.ORGANIZATIONS,
+    Level.USER: Resource.USERS,
+}
+
+
 @dataclass(frozen=True)
 class Permission:
     """One action on one resource, written ``resource.action``, such as ``org.feature.write``."""
@@ -65,6 +72,11 @@ class Permission:
     def on_features(cls, level: Level, action: Action) -> "Permission":
         """The permission to do ``action`` to the features of an owner at ``level``."""
         return cls(FEATURES_OF[level], action)
+
+    @classmethod
+    def on_tenants(cls, level: Level, action: Action) -> "Permission":
+        """The permission to do ``action`` to the tenants of ``level`` themselves."""
+        return cls(TENANTS_OF[level], action)
 
 
 Permissions = frozenset[Permission]

@@ -114,7 +114,7 @@ def grant_role(
     _check_role_fits(user, role, owner)
     with transaction.atomic():
         membership, is_granted = Membership.objects.get_or_create(
-            user=user, role=role.value, **_held_on(owner)
+            user=user, role=role.value, **held_on(owner)
         )
         if is_new and not is_granted:
             raise AlreadyExists({"role": _("the user holds it there already")})
@@ -168,7 +168,8 @@ def _check_role_fits(user: User, role: Role, owner: Owner) -> None:
         raise ValidationError({"owner": _("the user belongs to another instance")})
 
 
-def _held_on(owner: Owner) -> dict[str, Any]:
+def held_on(owner: Owner) -> dict[str, Any]:
+    """Return the columns that say on what a membership is held."""
     return {
         "instance": owner if owner.level is Level.INSTANCE else None,
         "organization": owner if owner.level is Level.ORGANIZATION else None,

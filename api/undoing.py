@@ -6,17 +6,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from access import undoing
+from access.permissions import Action, Permission
+from access.policy import MissingPermission, changeable_events
+from access.undoing import Final, UndoPlan, Way, carry_out_undo, plan_undo, way_of
 from api.serializers import FlagField, StrictSerializer, TextField, parse
+from events.models import Event, Run
+from events.runs import new_run
 from events.services import PreconditionFailed
-from features.bulk.apply import Faulty, apply_at_once, new_run
+from features.bulk.apply import Faulty, apply_at_once
 from features.bulk.exclusive import wait_for_turn
-from features.bulk.plan import BulkPlan, Summary
+from features.bulk.plan import BulkPlan, Summary, plan_rows
+from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
 from features.bulk.wanted import PlannedChange
+from tenancy.levels import Level
 
 LARGEST = 10_000  # events at once; the commands take any number
+MOVED_ON = "the plan is another one by now: look at it again"
 SHOWN = 1000  # changes and errors that an answer lists
 
 
@@ -56,6 +67,90 @@ def read_options(body: Mapping[str, Any]) -> Options:
     return Options(**parse(OptionsSerializer, body))
 
 
+def undo(view: Any, events: QuerySet[Event], what: str) -> Response:
+    """Take events back, leaving alone what was changed again since, and answer with the plan."""
+    of_features = events.filter(stream__kind__in=FEATURE_KINDS)
+    if not of_features.exists():
+        return _undo_others(view, events, what)
+    events = of_features
+    count = _count(events, LARGEST)
+    if events.filter(changeable_events(view.actor)).order_by().count() != count:
+        raise MissingPermission(Permission.on_features(_nearest(events), Action.WRITE))
+    options = read_options(view.body())
+    with plan_rows(undo_rows(events), interpret_undo) as plan:
+        return answer_plan(view, plan, options, kind="undo", undoes=what, despite_faults=True)
+
+
+def _undo_others(view: Any, events: QuerySet[Event], what: str) -> Response:
+    """Take back events that are about no feature's value. ValidationError for what is final."""
+    if not _count(events, undoing.LARGEST):
+        raise Http404("event not found")
+    whys = [way.why if isinstance(way, Final) else "" for way in _ways_of(events)]
+    if all(whys):
+        raise ValidationError(" ".join(dict.fromkeys(map(str, whys))))
+    options = read_options(view.body())
+
+    def read() -> UndoPlan:
+        return plan_undo(events, permitted_to=view.actor)
+
+    run = None
+    if options.dry_run:
+        plan = read()
+        if options.seen and options.seen != plan.signature:
+            raise PreconditionFailed(MOVED_ON)
+    else:
+        origin = replace(view.origin, reason=options.reason)
+        plan, run = carry_out_undo(
+            read, what=what, actor=view.actor, origin=origin, seen=options.seen
+        )
+    answer: Response = view.answer(_render_undo(plan, run, dry_run=options.dry_run))
+    return answer
+
+
+def _ways_of(events: QuerySet[Event]) -> list[Way]:
+    types = events.order_by().values_list("type", flat=True).distinct()
+    return [way_of(event_type) for event_type in types]
+
+
+def _count(events: QuerySet[Event], largest: int) -> int:
+    """Return how many events there are. ValidationError for more than a request takes back."""
+    count = events.order_by()[: largest + 1].count()
+    if count > largest:
+        raise ValidationError(f"it has more than {largest} events: use the command features_undo")
+    return count
+
+
+def _render_undo(plan: UndoPlan, run: Run | None, *, dry_run: bool) -> dict[str, Any]:
+    """Return the answer of an undo, in the form of a bulk plan's."""
+    return {
+        "dry_run": dry_run,
+        "run": str(run.pk) if run else None,
+        "seen": plan.signature,
+        "summary": {
+            "changed": len(plan.steps),
+            "unchanged": plan.unchanged,
+            "errors": len(plan.faults),
+            "owners": len(plan.stood),
+            "levels": {},
+        },
+        "changes": [
+            {
+                "event": event.pk,
+                "stream": str(event.stream),
+                "type": event.type,
+                "name": state.name,
+                "before": state.now,
+                "after": state.before,
+            }
+            for event, state in plan.changes
+        ],
+        "errors": [
+            {"row": fault.line, "code": fault.code, "message": fault.message}
+            for fault in plan.faults
+        ],
+    }
+
+
 def answer_plan(
     view: Any,
     plan: BulkPlan,
@@ -86,7 +181,7 @@ def answer_plan(
     if not options.dry_run and not despite_faults and faults:
         raise ValidationError({f"rows[{fault['row']}]": fault["message"] for fault in faults})
     if options.seen and options.seen != signature:
-        raise PreconditionFailed("the plan is another one by now: look at it again")
+        raise PreconditionFailed(MOVED_ON)
     if not options.dry_run and summary.changed:
         run = new_run(kind, actor=view.actor, origin=view.origin, undoes=undoes)
         origin = replace(view.origin, run=run.pk, reason=options.reason)
@@ -131,3 +226,8 @@ def _render_change(change: PlannedChange) -> dict[str, Any]:
         "locked_before": bool(before and before.locked),
         "locked_after": bool(after and after.locked),
     }
+
+
+def _nearest(events: QuerySet[Event]) -> Level:
+    kinds = set(events.order_by().values_list("stream__kind", flat=True).distinct())
+    return min(Level.from_label(kind) for kind in kinds)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, cast
+from uuid import uuid4
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
-from access.pages import page_context
+from access.pages import page_context, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
 from access.sites import Card, Found, Notice, actor_of, origin_of
@@ -26,7 +27,7 @@ from clients import forms as typed
 from clients import services
 from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient, Refusal
-from events.services import StreamKey, read_position
+from events.services import Origin, StreamKey, read_position
 from features.admin_views.finding import find_instances
 from tenancy.levels import Level
 from tenancy.models import Instance
@@ -184,11 +185,8 @@ def _describe(request: HttpRequest, actor: Actor, client: ApiClient, shown: Form
     return _carry_out(
         request,
         form,
-        lambda: services.set_description(
-            client,
-            form.cleaned_data["description"],
-            actor=actor,
-            origin=origin_of(request),
+        lambda origin: services.set_description(
+            client, form.cleaned_data["description"], actor=actor, origin=origin
         ),
     )
 
@@ -198,11 +196,8 @@ def _set_features(request: HttpRequest, actor: Actor, client: ApiClient, shown: 
     return _carry_out(
         request,
         form,
-        lambda: services.set_client_features(
-            client,
-            form.cleaned_data["features"],
-            actor=actor,
-            origin=origin_of(request),
+        lambda origin: services.set_client_features(
+            client, form.cleaned_data["features"], actor=actor, origin=origin
         ),
     )
 
@@ -212,7 +207,7 @@ def _set_networks(request: HttpRequest, actor: Actor, client: ApiClient, shown: 
     return _carry_out(
         request,
         form,
-        lambda: services.set_networks(client, form.lines, actor=actor, origin=origin_of(request)),
+        lambda origin: services.set_networks(client, form.lines, actor=actor, origin=origin),
     )
 
 
@@ -221,7 +216,7 @@ def _set_expiry(request: HttpRequest, actor: Actor, client: ApiClient, shown: Fo
     return _carry_out(
         request,
         form,
-        lambda: services.set_expiry(client, form.moment, actor=actor, origin=origin_of(request)),
+        lambda origin: services.set_expiry(client, form.moment, actor=actor, origin=origin),
     )
 
 
@@ -241,7 +236,7 @@ def _rotate(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms)
 def _disable(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms) -> Any:
     act = services.enable_client if client.disabled else services.disable_client
     return _carry_out(
-        request, None, lambda: act(client, actor=actor, origin=origin_of(request))
+        request, None, lambda origin: act(client, actor=actor, origin=origin)
     ) or redirect(request.path)
 
 
@@ -252,7 +247,7 @@ def _delete(request: HttpRequest, actor: Actor, client: ApiClient, shown: Forms)
     done = _carry_out(
         request,
         None,
-        lambda: services.delete_client(client, actor=actor, origin=origin_of(request)),
+        lambda origin: services.delete_client(client, actor=actor, origin=origin),
     )
     return redirect("admin:clients_apiclient_changelist") if done else redirect(request.path)
 
@@ -278,20 +273,21 @@ VERBS: dict[str, Callable[[HttpRequest, Actor, ApiClient, Forms], HttpResponse |
 
 
 def _carry_out(
-    request: HttpRequest, form: forms.Form | None, act: Callable[[], Any]
+    request: HttpRequest, form: forms.Form | None, act: Callable[[Origin], Any]
 ) -> HttpResponse | None:
     """Do it and lead back to the page; None when it was refused, with the reason in the form."""
     if form is not None and not form.is_valid():
         return None
+    run = uuid4()
     try:
-        act()
+        act(origin_of(request, run=run))
     except ValidationError as error:
         if form is None:
             messages.error(request, " ".join(error.messages))
         else:
             form.add_error(None, error.messages)
         return None
-    messages.success(request, _("Saved."))
+    tell_saved(request, _("Saved."), run)
     return redirect(request.path)
 
 

@@ -12,10 +12,16 @@ class FeaturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the catalogue synchronised after every migrate, and tenants reset before they go."""
-        from access.tenants import before_deletion
-        from features.services import empty_owner
+        """Have the catalogue synchronised after every migrate, and tenants reset before they go.
 
+        And say how changes of features are taken back.
+        """
+        from access.tenants import before_deletion
+        from access.undoing import register
+        from features.services import empty_owner
+        from features.undoing import WAYS
+
+        register(WAYS)
         before_deletion.append(empty_owner)
         post_migrate.connect(_synchronise, sender=self)
 

@@ -1,15 +1,15 @@
 """The page of an instance's security settings, with the headers that they produce."""
 
 from typing import Any
+from uuid import uuid4
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
-from access.pages import owner_context
+from access.pages import owner_context, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
 from access.sites import actor_of, origin_of
@@ -80,19 +80,20 @@ def _save(request: HttpRequest, actor: Actor, instance: Instance) -> HttpRespons
     is_stale = sequence != str(details.position.sequence)
     lines = request.POST.get("origins", "")
     if not problems and not is_stale and request.POST.get("do") == "save":
+        run = uuid4()
         try:
             set_security_settings(
                 instance,
                 settings,
                 actor=actor,
-                origin=origin_of(request, request.POST.get("reason", "").strip()[:1000]),
+                origin=origin_of(request, request.POST.get("reason", "").strip()[:1000], run),
                 if_match=IfMatch(frozenset({details.position.sequence})),
             )
         except PreconditionFailed:
             is_stale = True
         else:
             text = _("Saved.") if settings != current else _("Nothing was changed.")
-            messages.success(request, text)
+            tell_saved(request, text, run)
             return redirect(request.path)
     return _show(
         request,

@@ -17,6 +17,7 @@ from tenancy.services import find_owner
 from tests.browsing import Visitor, sign_in
 from tests.factories import Cast, make_cast
 from tests.programs import find_program
+from tests.undoable import make_world
 
 # The machine may be busy: how long an example takes says nothing.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -90,3 +91,10 @@ def kept_cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
     with django_db_blocker.unblock(), transaction.atomic():
         yield make_cast()
         transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def kept_world(kept_cast: Cast, django_db_blocker: Any) -> Any:
+    """Make once for a module what every change that can be undone is made in."""
+    with django_db_blocker.unblock():
+        return make_world(kept_cast)

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.models import Event, Stream
-from features.bulk.apply import Faulty, apply_at_once, apply_in_batches, new_run
+from events.runs import new_run
+from features.bulk.apply import Faulty, apply_at_once, apply_in_batches
 from features.bulk.plan import plan_rows
 from features.bulk.wanted import Action, Row, Wanted
 from features.definitions import synchronise_builtins

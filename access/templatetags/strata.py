@@ -14,6 +14,7 @@ from django.utils.translation import pgettext
 
 from access.permissions import Role
 from access.role_texts import ROLE_SAYS
+from access.undoing import is_planned, why_final
 from events.models import Event, Stream
 from tenancy.levels import Level
 from tenancy.models import Owner
@@ -185,6 +186,26 @@ def said(event: Event) -> SafeString:
     if before is None and after is None:
         parts = []
     return format_html('<p class="said">{}</p>', format_html_join("", "<span>{} {}</span>", parts))
+
+
+@register.filter
+def is_feature(event: Event) -> bool:
+    """Whether an event is about a feature's value."""
+    return is_planned(event.type)
+
+
+@register.filter(name="why_final")
+def why_it_is_final(event: Event) -> str:
+    """Return why nobody can take an event back; the empty text where one can."""
+    return why_final(event)
+
+
+@register.filter
+def state(raw: Any) -> SafeString:
+    """Return what is there, or was, of anything but a feature."""
+    if raw is None:
+        return format_html('<span class="faint">{}</span>', _("not set"))
+    return value(raw)
 
 
 @register.simple_tag

@@ -16,11 +16,15 @@ from api.schema import (
     resources,
     security,
     singles,
+    undoing,
     values,
 )
 from api.schema.operations import Schema
 
-PARTS = (features, security, clients, resources, definitions, overrides, plans, history, singles)
+PARTS = (
+    *(features, security, clients, resources),
+    *(definitions, overrides, plans, history, undoing, singles),
+)
 VERBS = ("get", "post", "put", "patch", "delete")
 
 TAGS = (

@@ -1,6 +1,4 @@
-"""Events, runs and undo in the management API."""
-
-from typing import Any
+"""Events and runs in the management API."""
 
 from api.schema.operations import Schema, in_path, operation, parameter, query, ref
 from api.schema.resources import NUMBER, PREFIX, page_of, paging
@@ -12,7 +10,6 @@ from api.schema.values import (
     REFERENCE,
     TEXT,
     TIME,
-    body,
     closed,
 )
 from api.views.base import MAX_FILTER
@@ -45,6 +42,7 @@ EVENT_EXAMPLE = {
     "surface": "api",
     "reason": "",
     "run": None,
+    "not_undoable": None,
     "request_id": "7f3kq9m2wxy4hc6d",
     "address": "192.0.2.7",
     "created": EXAMPLE_TIME,
@@ -63,40 +61,10 @@ RUN_EXAMPLE = {
     "started": EXAMPLE_TIME,
     "finished": EXAMPLE_TIME,
 }
-SIGNATURE = "5e884898da28047151d0e56f8dc62927"
-DRY_RUN = {
-    "dry_run": FLAG | {"description": "Only say what it would do.", "default": False},
-    "seen": TEXT | {"maxLength": 64, "description": "Apply only if the plan still is this one."},
-    "reason": TEXT | {"maxLength": 1000, "pattern": "^[^\\u0000]*$"},
-}
-UNDO_EXAMPLE: dict[str, Any] = {
-    "dry_run": True,
-    "run": None,
-    "seen": SIGNATURE,
-    "summary": {"changed": 1, "unchanged": 0, "errors": 0, "owners": 1, "levels": {"user": 1}},
-    "changes": [
-        {
-            "level": "user",
-            "owner": "user:main/bob",
-            "feature": "dark_mode",
-            "before": None,
-            "after": True,
-            "locked_before": False,
-            "locked_after": False,
-        }
-    ],
-    "errors": [],
-}
 
 
 def components() -> dict[str, Schema]:
     """Return the schemas."""
-    change = {
-        name: ANY if name in {"before", "after"} else FLAG if name.startswith("locked") else TEXT
-        for name in UNDO_EXAMPLE["changes"][0]
-    }
-    counts = {name: {"type": "integer"} for name in ("changed", "unchanged", "errors", "owners")}
-    levels = {"type": "object", "additionalProperties": {"type": "integer"}}
     return {
         "Person": closed(dict.fromkeys(PERSON_EXAMPLE, TEXT)),
         "Event": closed(
@@ -116,6 +84,10 @@ def components() -> dict[str, Schema]:
                 "surface": ref("Surface"),
                 "reason": TEXT,
                 "run": {"type": ["string", "null"]},
+                "not_undoable": {
+                    "type": ["string", "null"],
+                    "description": "Why nobody can take it back; null: it can be undone.",
+                },
                 "request_id": TEXT,
                 "address": TEXT,
                 "created": TIME,
@@ -136,19 +108,6 @@ def components() -> dict[str, Schema]:
                 "finished": MAYBE_TIME,
             }
         ),
-        "Undo": body(DRY_RUN),
-        "UndoneChange": closed(change),
-        "PlanProblem": closed({"row": {"type": "integer"}, "code": TEXT, "message": TEXT}),
-        "UndoPlan": closed(
-            {
-                "dry_run": FLAG,
-                "run": {"type": ["string", "null"], "description": "The run that it became."},
-                "seen": TEXT | {"description": "Names this plan; send it back to apply it alone."},
-                "summary": closed({**counts, "levels": levels}),
-                "changes": {"type": "array", "items": ref("UndoneChange")},
-                "errors": {"type": "array", "items": ref("PlanProblem")},
-            }
-        ),
     }
 
 
@@ -156,16 +115,6 @@ def paths() -> dict[str, Schema]:
     """Return the paths."""
     event_id = [in_path("id", "The event's number.", NUMBER)]
     run_id = [in_path("id", "The run's id.", UUID)]
-    undo: dict[str, Any] = {
-        "body": ref("Undo"),
-        "body_example": {"dry_run": True},
-        "answer": ref("UndoPlan"),
-        "example": UNDO_EXAMPLE,
-        "tagged": True,
-        "fails": (412,),
-        "description": "Restores what was there before. What was changed again since is left alone "
-        "and stands among the errors.",
-    }
     words = {
         "feature": "Only those of this feature.",
         "type": "Only those of this type, such as features.set.",
@@ -202,15 +151,6 @@ def paths() -> dict[str, Schema]:
                 tagged=True,
             )
         },
-        f"{PREFIX}/events/{{id}}/undo": {
-            "post": operation(
-                "undoEvent",
-                HISTORY,
-                "Take a change back",
-                parameters=[*event_id, parameter("IdempotencyKey")],
-                **undo,
-            )
-        },
         f"{PREFIX}/runs/{{id}}": {
             "get": operation(
                 "getRun",
@@ -220,15 +160,6 @@ def paths() -> dict[str, Schema]:
                 answer=ref("Run"),
                 example=RUN_EXAMPLE,
                 tagged=True,
-            )
-        },
-        f"{PREFIX}/runs/{{id}}/undo": {
-            "post": operation(
-                "undoRun",
-                HISTORY,
-                "Take all changes of a run back",
-                parameters=[*run_id, parameter("IdempotencyKey")],
-                **undo,
             )
         },
     }

@@ -13,15 +13,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import Action, Permission
-from access.policy import MissingPermission, changeable_events, events_of, visible_events
+from access.policy import events_of, visible_events
+from access.undoing import why_final
 from api.pagination import Ordering
 from api.references import read_reference
-from api.undoing import LARGEST, BulkMixin, answer_plan, read_options
+from api.undoing import BulkMixin, undo
 from api.views.base import ManagementViewSet, ResourceViewSet, exact
 from events.models import Event, Run
-from features.bulk.plan import plan_rows, write_reference
-from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
+from features.bulk.plan import write_reference
 from features.serializers import render_time
 from tenancy.levels import Level
 from tenancy.models import System
@@ -116,21 +115,6 @@ class RunViewSet(BulkMixin, ManagementViewSet):
         return events.order_by("-id")
 
 
-def undo(view: Any, events: QuerySet[Event], what: str) -> Response:
-    """Take events back, leaving alone what was changed again since, and answer with the plan."""
-    events = events.filter(stream__kind__in=FEATURE_KINDS)
-    count = events.order_by()[: LARGEST + 1].count()
-    if not count:
-        raise Http404("event not found")
-    if count > LARGEST:
-        raise ValidationError(f"it has more than {LARGEST} events: use the command features_undo")
-    if events.filter(changeable_events(view.actor)).order_by().count() != count:
-        raise MissingPermission(Permission.on_features(_nearest(events), Action.WRITE))
-    options = read_options(view.body())
-    with plan_rows(undo_rows(events), interpret_undo) as plan:
-        return answer_plan(view, plan, options, kind="undo", undoes=what, despite_faults=True)
-
-
 def render_event(event: Event) -> dict[str, Any]:
     """Return an event as JSON tells it; null for what was not set."""
     stream = event.stream
@@ -158,6 +142,7 @@ def render_event(event: Event) -> dict[str, Any]:
         "surface": event.surface,
         "reason": event.reason,
         "run": str(event.run) if event.run else None,
+        "not_undoable": why_final(event) or None,
         "request_id": event.request_id,
         "address": event.address,
         "created": render_time(event.created_at),
@@ -180,11 +165,6 @@ def render_run(run: Run) -> dict[str, Any]:
         "started": render_time(run.started_at),
         "finished": render_time(run.finished_at) if run.finished_at else None,
     }
-
-
-def _nearest(events: QuerySet[Event]) -> Level:
-    kinds = set(events.order_by().values_list("stream__kind", flat=True).distinct())
-    return min(Level.from_label(kind) for kind in kinds)
 
 
 def _read_uuid(text: str) -> UUID:

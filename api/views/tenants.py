@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import Action, Permission, Resource
+from access.permissions import Action, Permission
 from access.policy import may_see, require, visible
 from access.tenants import (
     TENANT,
@@ -36,7 +36,6 @@ class TenantViewSet(ResourceViewSet):
     """Tenants of one level. Those that the caller does not see do not exist."""
 
     level: ClassVar[Level]
-    resource: ClassVar[Resource]
     lookup_field = "public_id"
     lookup_value_regex = r"[\s\S]+"
 
@@ -88,7 +87,7 @@ class TenantViewSet(ResourceViewSet):
 
     def require(self, action: Action, owner: Owner) -> None:
         """Raise MissingPermission unless the caller may do that to the owner."""
-        require(self.actor, Permission(self.resource, action), owner)
+        require(self.actor, Permission.on_tenants(self.level, action), owner)
 
     def _get(self, public_id: str) -> Any:
         """Return the tenant, if the caller sees it."""
@@ -113,7 +112,6 @@ class InstanceViewSet(TenantViewSet):
     """The instances of the system. An API client sees its own."""
 
     level = Level.INSTANCE
-    resource = Resource.INSTANCES
     serializer_class = InstanceSerializer
     orderings = BY_NAME | BY_CREATION
     filters = {"q": prefix("folded_name"), "domain": exact("domains__domain")}
@@ -143,7 +141,6 @@ class OrganizationViewSet(TenantViewSet):
     """The organizations of the instance."""
 
     level = Level.ORGANIZATION
-    resource = Resource.ORGANIZATIONS
     serializer_class = OrganizationSerializer
     orderings = BY_NAME | BY_CREATION
     filters = {"q": prefix("folded_name")}
@@ -162,7 +159,6 @@ class UserViewSet(TenantViewSet):
     """The users of the instance."""
 
     level = Level.USER
-    resource = Resource.USERS
     serializer_class = UserSerializer
     orderings = {
         "username": Ordering("folded_username"),

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from access.actors import Actor
-from access.pages import page_context
+from access.pages import page_context, tell_success
 from access.policy import writable
 from access.sites import actor_of, origin_of
 from access.typed import typed_in
-from features.admin_views.history import tell_success
+from events.runs import new_run
 from features.admin_views.overriding import OWNED_BY, chosen_level, filtered, seen_levels
 from features.admin_views.previews import (
     LARGEST,
@@ -24,7 +24,6 @@ from features.admin_views.previews import (
     preview_context,
     reason_of,
 )
-from features.bulk.apply import new_run
 from features.bulk.plan import plan_rows
 from features.bulk.wanted import Action, Interpret, OwnerKey, Row, Wanted
 from features.definitions import Definition

@@ -1,6 +1,7 @@
 """The page of a feature: its definition, where it is set, how that came about."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -10,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from access.admin_views import add_errors
-from access.pages import page_context
+from access.pages import page_context, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, require, visible_events
 from access.sites import actor_of, origin_of
@@ -32,7 +33,7 @@ from features.definition_forms import (
     initial_of,
 )
 from features.models import Feature
-from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.levels import Level
 from tenancy.models import System
 
 LAST_CHANGES = 10
@@ -75,12 +76,13 @@ def edit(request: HttpRequest, key: int) -> HttpResponse:
     form = form_of_kind(typed_in(request), initial=initial_of(feature))
     if request.method == "POST" and form.is_valid():
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        run = uuid4()
         try:
-            edit_feature(feature.key, changes, actor=actor, origin=origin_of(request))
+            edit_feature(feature.key, changes, actor=actor, origin=origin_of(request, run=run))
         except ValidationError as error:
             add_errors(form, error)
         else:
-            messages.success(request, _("Saved."))
+            tell_saved(request, _("Saved."), run)
             return redirect("admin:features_feature_change", feature.pk)
     context = page_context(request, feature.name, form=form, feature=feature)
     return TemplateResponse(request, "admin/features/definition_form.html", context)
@@ -109,12 +111,13 @@ def switch(request: HttpRequest, key: int) -> HttpResponse:
         )
         return TemplateResponse(request, "admin/features/switch.html", context)
     reason = request.POST.get("reason", "").strip()[:1000]
+    run = uuid4()
     try:
-        act(feature.key, actor=actor, origin=origin_of(request, reason))
+        act(feature.key, actor=actor, origin=origin_of(request, reason, run))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        messages.success(request, _("Saved."))
+        tell_saved(request, _("Saved."), run)
     return redirect("admin:features_feature_change", feature.pk)
 
 
@@ -144,7 +147,6 @@ def feature_page(request: HttpRequest, feature: Feature) -> HttpResponse:
         weeks=weeks,
         changes=sum(week.count for week in weeks),
         events=events,
-        undoable={level.label for level in OWNED_LEVELS},
         may_define=allows(actor, WRITE_DEFINITIONS, System()),
         write_permission=str(WRITE_DEFINITIONS),
     )

@@ -17,6 +17,7 @@ from access.actors import Actor
 from access.pages import (
     find_owner_or_404,
     owner_context,
+    tell_success,
 )
 from access.permissions import Action, Permission
 from access.policy import require
@@ -24,7 +25,6 @@ from access.sites import actor_of, origin_of
 from access.typed import hidden_fields, take_kept
 from events.services import PreconditionFailed
 from features.admin_views.confirming import Question, question_about
-from features.admin_views.history import tell_success
 from features.admin_views.rows import (
     Row,
     add_last_events,

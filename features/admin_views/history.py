@@ -3,12 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from access.pages import find_owner_or_404, owner_context, page_context
@@ -48,12 +45,6 @@ def run_history(request: HttpRequest, run: UUID) -> HttpResponse:
     return _show(request, condition, context)
 
 
-def tell_success(request: HttpRequest, text: str, run: Any) -> None:
-    """Say that it is done, with the way back."""
-    address = reverse("admin:undo_run", args=[run])
-    messages.success(request, format_html('{} <a href="{}">{}</a>', text, address, _("Undo")))
-
-
 def _show(request: HttpRequest, condition: Q, context: dict[str, Any]) -> HttpResponse:
     """Show a page of events, newest first; the next one begins below its last."""
     feature = request.GET.get("feature", "").strip()
@@ -78,6 +69,5 @@ def _show(request: HttpRequest, condition: Q, context: dict[str, Any]) -> HttpRe
         "surfaces": Surface,
         "who": who,
         "before": before,
-        "undoable": FEATURE_KINDS,
     }
     return TemplateResponse(request, "admin/features/history.html", context)

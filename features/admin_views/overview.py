@@ -18,7 +18,7 @@ from access.sites import Card, Notice, actor_of, strata_site
 from events.models import Event
 from features.definitions import current_definitions
 from features.models import OVERRIDES, Feature, Stage
-from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.levels import Level
 from tenancy.models import Instance, Organization, System
 
 LAST_CHANGES = 8
@@ -37,7 +37,6 @@ def overview(request: HttpRequest) -> HttpResponse:
         cards=[card for make in site.cards if (card := make(actor))],
         notices=[notice for find in site.attentions for notice in find(actor)],
         events=events[:LAST_CHANGES],
-        undoable={level.label for level in OWNED_LEVELS},
     )
     return TemplateResponse(request, "admin/index.html", context)
 

@@ -7,8 +7,9 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from events.bulk import append_all, lock_streams
-from events.models import Run, RunState
-from events.services import ACTOR_NAME_LENGTH, Author, Conflict, Origin, StreamMoved
+from events.models import Run
+from events.runs import finish_run
+from events.services import Author, Conflict, Origin, StreamMoved
 from features.bulk.exclusive import wait_for_turn
 from features.bulk.plan import BatchEnd, BulkPlan, Summary
 from features.bulk.workspace import bulk_transaction, execute
@@ -30,31 +31,6 @@ class Faulty(Exception):
         self.summary = summary
 
 
-def new_run(
-    kind: str,
-    *,
-    actor: Author,
-    origin: Origin,
-    undoes: str = "",
-    source: str = "",
-    batch_size: int = 0,
-) -> Run:
-    """Return a run that has not begun; applying a plan saves it."""
-    return Run(
-        kind=kind,
-        state=RunState.RUNNING,
-        actor_type=actor.type,
-        actor_id=actor.id,
-        actor_name=actor.name[:ACTOR_NAME_LENGTH],
-        surface=origin.surface,
-        reason=origin.reason,
-        undoes=undoes,
-        source=source,
-        batch_size=batch_size,
-        started_at=timezone.now(),
-    )
-
-
 def apply_at_once(
     plan: BulkPlan,
     run: Run,
@@ -73,7 +49,7 @@ def apply_at_once(
     def finish(summary: Summary) -> None:
         if summary.changed:
             _add_to(run, summary)
-            _finish(run)
+            finish_run(run)
 
     with wait_for_turn(tell):
         return _write(plan, run, actor, origin, finish, despite_faults=despite_faults)
@@ -120,7 +96,7 @@ def apply_in_batches(
                 run.refresh_from_db()
                 raise
             yield run
-        _finish(run)
+        finish_run(run)
         yield run
 
 
@@ -203,12 +179,6 @@ def _add_to(run: Run, summary: Summary) -> None:
     run.changed += summary.changed
     run.unchanged += summary.unchanged
     run.errors += summary.errors
-
-
-def _finish(run: Run) -> None:
-    run.state = RunState.PARTLY if run.errors else RunState.DONE
-    run.finished_at = timezone.now()
-    run.save()
 
 
 def _position(run: Run) -> BatchEnd | None:

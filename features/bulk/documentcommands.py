@@ -10,7 +10,7 @@ from django.db import transaction
 from access.commands import Exit, Failed
 from access.reports import Fault
 from events.models import Run
-from features.bulk.apply import new_run
+from events.runs import new_run
 from features.bulk.commands import PlanCommand
 from features.bulk.documentrows import (
     BadDocument,

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.core.management.base import CommandParser
 
 from access.commands import Exit
-from features.bulk.apply import new_run
+from events.runs import new_run
 from features.bulk.commands import PlanCommand
 from features.bulk.plan import plan_rows
 from features.bulk.wanted import Action, OwnerKey, Row, Wanted

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from access.actors import Actor
 from events.models import Run, RunState
+from events.runs import new_run
 from events.services import Conflict, Origin, PreconditionFailed
-from features.bulk.apply import Faulty, apply_at_once, apply_in_batches, new_run
+from features.bulk.apply import Faulty, apply_at_once, apply_in_batches
 from features.bulk.background import start_after_commit
 from features.bulk.claims import claim
 from features.bulk.exclusive import wait_for_turn

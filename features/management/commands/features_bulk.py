@@ -9,7 +9,7 @@ from access.commands import Exit, Failed
 from access.reports import Fault
 from events.history import find_run
 from events.models import Run
-from features.bulk.apply import new_run
+from events.runs import new_run
 from features.bulk.commands import PlanCommand
 from features.bulk.inputs import open_input
 from features.bulk.plan import plan_rows

@@ -5,7 +5,7 @@ from django.core.management.base import CommandParser
 from access.commands import Exit, Failed
 from events.history import Query, UnknownRun, find_event, read_run_id, select_events
 from events.models import Event
-from features.bulk.apply import new_run
+from events.runs import new_run
 from features.bulk.commands import PlanCommand
 from features.bulk.plan import plan_rows
 from features.bulk.undo import interpret_undo, undo_rows
