@@ -43,8 +43,15 @@ class Caller:
 
     @property
     def principal(self) -> str:
-        """Who asks, and at which instance, as a text that what belongs to them is found by."""
-        return f"{self.actor.type}:{self.actor.id}@{self.instance.pk}"
+        """Who asks, and at which instance, as a text that what belongs to them is found by.
+
+        By key, for an operator and an instance's user may have the same id; and whoever acts in
+        another's name is not that other.
+        """
+        who = self.actor.id if self.actor.user is None else str(self.actor.user.pk)
+        behalf = self.actor.impersonator
+        through = f" through {behalf.id}" if behalf else ""
+        return f"{self.actor.type}:{who}@{self.instance.pk}{through}"
 
 
 def identify(request: Request) -> Caller:

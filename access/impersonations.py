@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from access.models import Impersonation
 from events.services import Author, Entry, Origin, StreamKey, append, lock_stream
-from tenancy.models import Instance, Owner
+from tenancy.models import Instance, Owner, User
 
 
 def stream_of(instance: Instance) -> StreamKey:
@@ -45,6 +45,15 @@ def end_impersonations(
             Impersonation.objects.filter(pk__in=keys).update(ended_at=timezone.now())
             append(stream_of(instance), list(_ends(ended)), actor=actor, origin=origin)
     return ended
+
+
+def end_impersonations_of(subject: User, *, actor: Author, origin: Origin) -> None:
+    """End what others do in a user's name who gets a role: they began it for what there was then.
+
+    Whether they may have the new role, too, is asked when they begin again.
+    """
+    theirs = unexpired() & Q(subject=subject)
+    end_impersonations(theirs, subject, actor=actor, origin=origin)
 
 
 def describe(impersonation: Impersonation) -> dict[str, Any]:

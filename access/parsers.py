@@ -61,8 +61,10 @@ def parse_json_object(raw: bytes, max_body: int = MAX_BODY) -> dict[str, Any]:
         raise ParseError("the body is not UTF-8") from None
     except RecursionError:
         raise ParseError(TOO_DEEP) from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise ParseError(f"the body is not JSON: {error}") from None
+    except ValueError:  # Python's own limit, in Python's own words
+        raise ParseError("the body holds a number of too many digits") from None
     if not isinstance(body, dict):
         raise ParseError("the body must be a JSON object")
     if _is_deeper_than(MAX_DEPTH, body):
@@ -91,4 +93,4 @@ def _is_deeper_than(depth: int, value: Any) -> bool:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
+    raise ParseError(f"the body is not JSON: {name} is not a JSON number")

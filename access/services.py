@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.asides import write_aside
-from access.impersonations import end_impersonations, unexpired
+from access.impersonations import end_impersonations, end_impersonations_of, unexpired
 from access.models import AccessToken, Impersonation, Membership
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
 from access.permissions import permissions as permissions_of
@@ -108,6 +108,8 @@ def grant_role(
 ) -> Membership:
     """Let a user hold a role on an owner; holding it already changes nothing.
 
+    With a new role, impersonations of the user end.
+
     ValidationError when the role does not belong on such an owner, or the owner is of another
     instance than the user. AlreadyExists for a role held already that was to be ``is_new``.
     """
@@ -121,6 +123,7 @@ def grant_role(
         if is_granted:
             entry = Entry("roles.granted", role.value, after=owner.reference)
             append(StreamKey.of(user, "roles"), [entry], actor=actor, origin=origin)
+            end_impersonations_of(user, actor=actor, origin=origin)
     return membership
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
+from access.impersonations import end_impersonations_of
 from access.models import Membership
 from access.permissions import Role
 from access.tenant_plan import UPDATED, Home, ImportPlan, PlannedTenant, batches, role_keys
@@ -85,6 +86,9 @@ def _write_users(batch: Sequence[PlannedTenant], *, actor: Author, origin: Origi
         histories.append((StreamKey.of(user, TENANT), _tenant_entries(planned)))
         histories.append((StreamKey.of(user, "roles"), granted))
     append_many(histories, actor=actor, origin=origin)
+    for planned, user in users:
+        if planned.key is not None and planned.roles:
+            end_impersonations_of(user, actor=actor, origin=origin)
 
 
 def _build_user(planned: PlannedTenant, password: str) -> User:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 from django.utils.translation import gettext as _
 
+from access.impersonations import end_impersonations, unexpired
 from events.services import Author, Entry, Origin, StreamKey, append
 from tenancy import services as rows
 from tenancy.levels import Level
@@ -130,6 +131,9 @@ def delete_tenant(owner: Owner, *, actor: Author, origin: Origin) -> None:
     with transaction.atomic():
         entry = Entry("tenants.deleted", before=str(owner))
         append(StreamKey.of(owner, TENANT), [entry], actor=actor, origin=origin)
+        if isinstance(owner, User):
+            theirs = unexpired() & (Q(impersonator=owner) | Q(subject=owner))
+            end_impersonations(theirs, owner, actor=actor, origin=origin)
         for empty in before_deletion:
             empty(owner, actor=actor, origin=origin)
         try:

@@ -14,6 +14,8 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from access.callers import Caller
+
 MAX_BUCKETS = 10_000
 
 
@@ -42,19 +44,23 @@ class Buckets:
 buckets = Buckets()
 
 
+def seconds_to_wait(caller: Caller) -> int:
+    """Count a request of the caller; return the whole seconds until there may be one, 0 for now."""
+    if not settings.THROTTLE_PER_MINUTE:
+        return 0
+    return math.ceil(buckets.take(caller.principal, settings.THROTTLE_PER_MINUTE))
+
+
 class PrincipalThrottle(BaseThrottle):
     """Lets each user and each API client ask THROTTLE_PER_MINUTE times a minute; 0: without end."""
 
-    seconds = 0.0
+    seconds = 0
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Whether the caller, who is known by now, may ask once more."""
-        if settings.THROTTLE_PER_MINUTE:
-            actor = view.actor
-            principal = f"{actor.type}:{actor.id}@{view.instance.pk}"
-            self.seconds = buckets.take(principal, settings.THROTTLE_PER_MINUTE)
+        self.seconds = seconds_to_wait(view.caller)
         return self.seconds == 0
 
     def wait(self) -> float:
-        """Return the whole seconds until the next request is allowed."""
-        return math.ceil(self.seconds)
+        """Return the seconds until the next request is allowed."""
+        return self.seconds

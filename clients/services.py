@@ -137,10 +137,10 @@ def rotate_secret(
 def set_expiry(
     client: ApiClient, expires_at: datetime | None, *, actor: Author, origin: Origin
 ) -> ApiClient:
-    """Let a client end at a time, or never. ValidationError for the last owner without an end."""
+    """Let a client end at a time, or never. ValidationError for the owner that lasts longest."""
     with _changing(client) as current:
-        if expires_at is not None and OWNER in current.feature_names:
-            _require_another_owner(current, "expires_at", lasting=True)
+        if OWNER in current.feature_names and _is_earlier(expires_at, current.expires_at):
+            _require_another_owner(current, "expires_at")
         before, current.expires_at = current.expires_at, expires_at
         _save(current, "expires_at", before, expires_at, actor, origin)
     return current
@@ -221,20 +221,26 @@ def _changing(client: ApiClient) -> Iterator[ApiClient]:
         yield ApiClient.objects.select_related("instance").get(pk=client.pk)
 
 
-def _require_another_owner(client: ApiClient, field: str, *, lasting: bool = False) -> None:
+def _require_another_owner(client: ApiClient, field: str) -> None:
     """Raise ValidationError if the client is its instance's only owner who can sign in.
 
-    An owner who cannot sign in anyway is no loss. ``lasting``: the other one must not end, either.
+    Another one counts that lasts as long: else the instance would be without when that one ends. An
+    owner who cannot sign in anyway is no loss.
     """
-    now = timezone.now()
-    if not client.is_usable(now):
+    if not client.is_usable(timezone.now()):
         return
-    unexpired = Q(expires_at=None) if lasting else Q(expires_at=None) | Q(expires_at__gt=now)
+    lasts = Q(expires_at=None)
+    if client.expires_at is not None:
+        lasts |= Q(expires_at__gte=client.expires_at)
     others = ApiClient.objects.filter(
-        unexpired, instance=client.instance_id, features__name=OWNER, disabled=False
+        lasts, instance=client.instance_id, features__name=OWNER, disabled=False
     ).exclude(pk=client.pk)
     if not others.exists():
         raise ValidationError({field: _("the instance would be left without an owner")})
+
+
+def _is_earlier(end: datetime | None, other: datetime | None) -> bool:
+    return end is not None and (other is None or end < other)
 
 
 def _is_same(client: ApiClient, actor: Author) -> bool:

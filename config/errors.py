@@ -42,6 +42,7 @@ log = logging.getLogger("strata.errors")
 
 API_PREFIXES = ("/v2/", "/v2beta/", "/system/", "/instances/", "/oauth/", "/api/", *RPC_PREFIXES)
 AS_REST_DOES = {"separators": (",", ":"), "ensure_ascii": False}
+NAMES_A_MODEL = "matches the given query."  # get_object_or_404; the outside knows no models
 MISSING_PERMISSION_ID = "AUTH-5mWD2"
 LOST_RACES = {"40001", "40P01"}  # SQLSTATE: serialization failure, deadlock detected
 # SQLSTATE and SQLite's names: a row referred to is gone, or one of that name came meanwhile. Other
@@ -98,6 +99,8 @@ def _describe(error: Exception) -> Problem:
         case PermissionDenied() | drf.PermissionDenied():
             message = str(error) or "no permission"
             return Problem(Code.PERMISSION_DENIED, 403, message, MISSING_PERMISSION_ID)
+        case Http404() if not str(error) or str(error).endswith(NAMES_A_MODEL):
+            return Problem(Code.NOT_FOUND, 404, "not found")
         case DatabaseError() | InterfaceError() if problem := _describe_database(error):
             return problem
     for kind, code, status in STATUSES:

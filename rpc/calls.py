@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from access.callers import Caller, identify, origin_of
-from access.throttling import PrincipalThrottle
+from access.throttling import seconds_to_wait
 from clients.refusals import note_denied
 from events.models import Surface
 from events.services import Origin
@@ -44,9 +44,8 @@ class Call:
         """Who calls and at which instance, found as for REST, with the same errors and limits."""
         self.guard(self.http_request)
         caller = identify(self.request)
-        throttle = PrincipalThrottle()
-        if not throttle.allow_request(self.request, caller):
-            raise Throttled(throttle.wait())
+        if seconds := seconds_to_wait(caller):
+            raise Throttled(seconds)
         return caller
 
     @cached_property

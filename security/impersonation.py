@@ -13,7 +13,7 @@ from access.impersonations import describe, end_impersonations, stream_of
 from access.models import Impersonation, Membership
 from access.permissions import Role
 from events.services import Entry, Origin, append, lock_stream
-from security.rules import REACHES_ROLE_HOLDERS, Held, Person, refusal
+from security.rules import NOT_REACHED, REACHES_ROLE_HOLDERS, Held, Person, refusal
 from security.services import read_settings
 from tenancy.levels import Level
 from tenancy.models import Instance, User
@@ -78,7 +78,7 @@ def start_impersonation(
     instance = subject.instance
     if instance is None:
         # An operator belongs to no instance whose settings could allow it.
-        raise MayNotImpersonate("this user may not be impersonated")
+        raise MayNotImpersonate(NOT_REACHED)
     with transaction.atomic():
         # The settings are read behind the lock that turning them off needs, too: an impersonation
         # is either refused or ended by that, never missed.

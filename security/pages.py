@@ -7,13 +7,14 @@ from typing import cast
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from features.services import get_features
 from security.impersonation import MayNotImpersonate, find_candidates
+from security.rules import NOT_REACHED
 from security.sessions import begin, impersonation_of, leave
 from tenancy.models import User
 
@@ -54,12 +55,8 @@ def impersonation_page(request: HttpRequest) -> HttpResponse:
 @signed_in
 def begin_impersonation(request: HttpRequest, key: int) -> HttpResponse:
     """Begin to act as a user; a refusal says why."""
-    if key >= 2**63:
-        return redirect("impersonation")
-    subject = get_object_or_404(
-        User.objects.select_related("instance", "organization__instance"), pk=key
-    )
     try:
+        subject = _find_subject(key)
         begin(request, subject)
     except MayNotImpersonate as error:
         messages.error(request, _("Not possible: %(reason)s.") % {"reason": error})
@@ -73,3 +70,12 @@ def leave_impersonation(request: HttpRequest) -> HttpResponseRedirect:
     """End the impersonation and go back to being oneself."""
     leave(request)
     return redirect("impersonation")
+
+
+def _find_subject(key: int) -> User:
+    """Return the user of a primary key. Of nobody the same is said as of one out of reach."""
+    users = User.objects.select_related("instance", "organization__instance")
+    subject = users.filter(pk=key).first() if key < 2**63 else None
+    if subject is None:
+        raise MayNotImpersonate(NOT_REACHED)
+    return subject

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from access.permissions import Role
 from tenancy.levels import Level
 
+NOT_REACHED = "no role of the impersonator allows it"
+
 Held = tuple[Role, int]
 """A role and the primary key of the owner on which it is held."""
 
@@ -42,20 +44,21 @@ def refusal(
     """Return why the one may not impersonate the other; the empty text when they may.
 
     ``is_enabled`` is the setting of the subject's instance; ``is_chained`` says that one of the two
-    is already being impersonated.
+    is already being impersonated. Whom no role reaches, of them nothing else is said, nor of their
+    instance.
     """
-    if not is_enabled:
-        return "impersonation is turned off for this instance"
     if is_chained:
         return "an impersonation cannot be the ground of another"
     if impersonator.key == subject.key:
         return "nobody impersonates themselves"
-    if subject.is_superuser or not subject.is_active or _owns_system(subject):
-        return "this user may not be impersonated"
     if not impersonator.is_active or not any(
         _reaches(held, subject) for held in impersonator.roles
     ):
-        return "no role of the impersonator allows it"
+        return NOT_REACHED
+    if not is_enabled:
+        return "impersonation is turned off for this instance"
+    if subject.is_superuser or not subject.is_active or _owns_system(subject):
+        return "this user may not be impersonated"
     return ""
 
 

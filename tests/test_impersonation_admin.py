@@ -188,7 +188,7 @@ def test_begin__while_impersonating__is_refused(stage):
 
 
 def test_begin__no_such_user_or_by_get__is_refused(stage):
-    assert stage.browser.post("/impersonation/start/999999/").status_code == 404
+    assert stage.browser.post("/impersonation/start/999999/").status_code == 302
     assert stage.browser.post(f"/impersonation/start/{2**63}/").status_code == 302
     assert stage.browser.get(f"/impersonation/start/{stage.cast.bob.pk}/").status_code == 405
     assert stage.browser.get(END).status_code == 405

@@ -228,8 +228,8 @@ def test_exchange__oneself_superuser_system_owner_or_no_role__is_denied(stage):
 
 
 def test_exchange__chain__is_denied(stage):
-    token = stage.exchange().json()["access_token"]
     grant_role(stage.cast.alice, Role.IAM_ADMIN_IMPERSONATOR, stage.instance, **BY)
+    token = stage.exchange().json()["access_token"]
 
     as_actor = stage.exchange(actor_token=token, subject_token="bob")
     as_subject = stage.exchange(subject_token=token, subject_token_type=ACCESS_TOKEN)

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.policy import require_something
 from access.views import ApiViewSet
 from api.idempotency import IdempotentMixin
 from api.pagination import Ordering, paginate
@@ -25,6 +26,11 @@ PAGING = ("order", "limit", "cursor")
 
 class ManagementViewSet(IdempotentMixin, ApiViewSet):
     """A view whose answers carry an entity tag over all that they say."""
+
+    def check_permissions(self, request: Request) -> None:
+        """Refuse who may nothing at all, where a list would only be empty."""
+        super().check_permissions(request)
+        require_something(self.actor)
 
     def answer(self, body: dict[str, Any], status: int = 200) -> Response:
         """Answer a body with its entity tag, or 304 when the caller has it already."""

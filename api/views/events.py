@@ -99,8 +99,8 @@ class RunViewSet(BulkMixin, ManagementViewSet):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one run."""
-        run = get_object_or_404(Run, pk=_read_uuid(pk))
-        if not self._events(pk).exists():
+        run = Run.objects.filter(pk=_read_uuid(pk)).first()
+        if run is None or not self._events(pk).exists():
             raise Http404("run not found")
         return self.answer(render_run(run))
 
@@ -176,9 +176,8 @@ def _read_uuid(text: str) -> UUID:
 
 def _read_time(name: str, text: str) -> datetime:
     try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValidationError({name: "must be a time such as 2026-06-13T06:44:36Z"})
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment := parse_datetime(text):
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # such as the year 0 in UTC
+        pass
+    raise ValidationError({name: "must be a time such as 2026-06-13T06:44:36Z"})

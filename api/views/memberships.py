@@ -1,5 +1,7 @@
 """Memberships: the roles that users hold."""
 
+from contextlib import suppress
+
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
@@ -8,7 +10,7 @@ from rest_framework.response import Response
 
 from access.models import Membership
 from access.permissions import Action, Permission, Resource, Role
-from access.policy import MissingPermission, UnknownOwner, allows, covered, may_grant
+from access.policy import MissingPermission, UnknownOwner, allows, covered, may_grant, may_see
 from access.services import grant_role, revoke_role
 from api.pagination import Ordering
 from api.serializers import MembershipSerializer
@@ -56,7 +58,7 @@ class MembershipViewSet(ResourceViewSet):
         owner = self._owner(members["owner"]["reference"])
         self._require_grant(role, owner)
         user = find_owner(self.instance, Level.USER, members["user"]["public_id"])
-        if user is None:
+        if user is None or not may_see(self.actor, user):
             raise UnknownOwner("user not found")
         membership = grant_role(
             user,  # type: ignore[arg-type]
@@ -76,14 +78,16 @@ class MembershipViewSet(ResourceViewSet):
         return Response(status=204)
 
     def _owner(self, reference: str) -> Owner:
-        """Return the owner on which the role is held, when the caller sees its memberships."""
-        try:
+        """Return the owner on which the role is held, when the caller sees its memberships.
+
+        ValidationError for every other, in words that do not tell whether there is one.
+        """
+        with suppress(BadReference):
             owner = find_by_reference(reference)
-        except BadReference as error:
-            raise ValidationError({"owner": str(error)}) from None
-        if owner.instance_or_none != self.instance or not allows(self.actor, READ, owner):
-            raise ValidationError({"owner": f'there is no "{reference}"'})
-        return owner
+            if owner.instance_or_none == self.instance and allows(self.actor, READ, owner):
+                return owner
+        hint = "write instance:ID or organization:INSTANCE/ID"
+        raise ValidationError({"owner": f'there is no "{reference}" that you see: {hint}'})
 
     def _require_grant(self, role: Role, owner: Owner) -> None:
         if not may_grant(self.actor, role, owner):
