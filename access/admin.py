@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms import Media
@@ -25,7 +24,7 @@ from access import admin_views
 from access.actors import Actor
 from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
-from access.policy import NOTHING, allows, covered, may_see, visible
+from access.policy import NOTHING, MissingPermission, allows, covered, may_see, visible
 from access.services import revoke_token
 from access.sites import actor_of, origin_of
 from access.templatetags.strata import level_badge, moment, yes
@@ -291,7 +290,7 @@ class MembershipAdmin(PolicyAdmin):
     ) -> HttpResponse:
         """Show our own page."""
         if not self.has_add_permission(request):
-            raise PermissionDenied(f"missing permission {admin_views.GRANT}")
+            raise MissingPermission(admin_views.GRANT)
         return admin_views.grant(request)
 
     def change_view(
@@ -365,7 +364,7 @@ class AccessTokenAdmin(PolicyAdmin):
         may_end = allows(actor_of(request), END_TOKENS, self._instance_of(token))
         if request.method == "POST" and request.POST.get("do") == "end":
             if not may_end:
-                raise PermissionDenied(f"missing permission {END_TOKENS}")
+                raise MissingPermission(END_TOKENS)
             revoke_token(token, actor=actor_of(request), origin=origin_of(request))
             messages.success(request, gettext("The token is dead."))
             return redirect("admin:access_accesstoken_changelist")

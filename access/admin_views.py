@@ -9,7 +9,7 @@ from uuid import uuid4
 from django import forms as django_forms
 from django.contrib import messages
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +22,7 @@ from access.actors import Actor
 from access.models import Membership
 from access.pages import OWNERS, owner_context, page_context, page_of, tell_saved
 from access.permissions import Action, Permission, Resource, Role
-from access.policy import allows, covered, may_grant, may_see, require, visible
+from access.policy import MissingPermission, allows, covered, may_grant, may_see, require, visible
 from access.role_texts import ROLE_SAYS
 from access.services import grant_role, revoke_role
 from access.sites import actor_of, origin_of
@@ -100,7 +100,7 @@ def add_tenant(request: HttpRequest, level: Level) -> HttpResponse:
     """Ask for a new tenant, and make it."""
     actor, kind = actor_of(request), KINDS[level]
     if not may_add(actor, level):
-        raise PermissionDenied(f"missing permission {kind.may(Action.WRITE)}")
+        raise MissingPermission(kind.may(Action.WRITE))
     form = kind.new_form(typed_in(request), initial=_initial_parent(actor, kind))
     if request.method == "POST" and form.is_valid():
         fields = dict(form.cleaned_data)
@@ -187,7 +187,7 @@ def membership_page(request: HttpRequest, membership: Membership) -> HttpRespons
     may_revoke = may_grant(actor, Role(membership.role), membership.owner)
     if request.method == "POST" and request.POST.get("do") == "revoke":
         if not may_revoke:
-            raise PermissionDenied(f"missing permission {GRANT}")
+            raise MissingPermission(GRANT)
         run = uuid4()
         revoke_role(membership, actor=actor, origin=origin_of(request, run=run))
         tell_saved(request, _("The role is taken away."), run)

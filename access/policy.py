@@ -10,6 +10,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.db.models.lookups import In
+from django.utils.translation import gettext as _
 
 from access.actors import Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
@@ -39,7 +40,7 @@ class MissingPermission(PermissionDenied):
     def __init__(self, permission: Permission) -> None:
         if permission.action is Action.EFFECTIVE:
             permission = replace(permission, action=Action.READ)
-        super().__init__(f"missing permission {permission}")
+        super().__init__(_("missing permission %(name)s") % {"name": permission})
         self.permission = permission
 
 

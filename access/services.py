@@ -22,6 +22,7 @@ from tenancy.identifiers import random_text
 from tenancy.levels import Level
 from tenancy.models import Owner, User
 from tenancy.spelling import did_you_mean
+from tenancy.translation import translate
 from tenancy.uniqueness import AlreadyExists
 
 TOKEN_START = "strata_"  # noqa: S105  # what makes a leaked token recognisable, not a secret
@@ -150,7 +151,8 @@ def _check_permissions(names: Iterable[str]) -> list[str]:
     asked = set(names)
     if unknown := sorted(asked - known):
         faults = [
-            _("there is no permission %(name)s") % {"name": f'"{name}"{did_you_mean(name, known)}'}
+            _("there is no permission %(name)s")
+            % {"name": f'"{name}"{translate(did_you_mean(name, known))}'}
             for name in unknown
         ]
         raise ValidationError({"permissions": faults})
@@ -163,7 +165,7 @@ def _check_role_fits(user: User, role: Role, owner: Owner) -> None:
         raise ValidationError(
             {
                 "role": _("%(role)s is held on the %(level)s level")
-                % {"role": role.value, "level": role.level.label}
+                % {"role": role.value, "level": _(role.level.label)}
             }
         )
     foreign = user.instance_or_none is not None and owner.instance_or_none != user.instance_or_none

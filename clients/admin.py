@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from access.actors import Actor
 from access.admin import PolicyAdmin
-from access.policy import NOTHING, allows, covered
+from access.policy import NOTHING, MissingPermission, allows, covered
 from access.sites import actor_of, strata_site
 from access.templatetags.strata import moment
 from clients import admin_views
@@ -51,10 +51,9 @@ class ApiClientAdmin(PolicyAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show our own page."""
-        from django.core.exceptions import PermissionDenied
 
         if not self.has_add_permission(request):
-            raise PermissionDenied(f"missing permission {admin_views.WRITE}")
+            raise MissingPermission(admin_views.WRITE)
         return admin_views.add_client(request)
 
     def change_view(

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
@@ -15,7 +15,9 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from access.actors import Actor
 from access.pages import page_context, tell_saved
@@ -354,6 +356,6 @@ def clients_about_to_expire(actor: Actor) -> Iterable[Notice]:
     for row in rows.order_by("expires_at")[:5]:
         text = _("API client “%(name)s” expires on %(date)s") % {
             "name": row,
-            "date": f"{row.expires_at:%Y-%m-%d}",
+            "date": date_format(cast("datetime", row.expires_at), pgettext("date", "j F Y")),
         }
         yield Notice(text, reverse("admin:clients_apiclient_change", args=[row.pk]))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -27,6 +27,7 @@ from features.admin_views import (
     resetting,
     undoing,
 )
+from features.catalogue import keys_that_speak_of
 from features.models import Feature
 from tenancy.models import System
 
@@ -60,7 +61,10 @@ class FeatureAdmin(PolicyAdmin):
     def title(self, feature: Feature) -> str:
         address = reverse("admin:features_feature_change", args=[feature.pk])
         return format_html(
-            '<a href="{}">{}</a> <code class="faint">{}</code>', address, feature.name, feature.key
+            '<a href="{}">{}</a> <code class="faint">{}</code>',
+            address,
+            feature.shown_name,
+            feature.key,
         )
 
     @admin.display(description=_("state"))
@@ -70,6 +74,15 @@ class FeatureAdmin(PolicyAdmin):
         if not feature.enabled:
             return format_html('<span class="badge disabled">{}</span>', gettext("disabled"))
         return format_html('<span class="value on">{}</span>', gettext("enabled"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the built-in ones by what the reader's language calls them, too."""
+        found, is_doubled = super().get_search_results(request, queryset, search_term)
+        if text := search_term.strip():
+            found |= queryset.filter(key__in=keys_that_speak_of(text))
+        return found, is_doubled
 
     def scope(self, actor: Actor) -> Q:
         return EVERYTHING

@@ -13,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from events.services import Author, Entry, Origin, StreamKey, append
 from features.definitions import UnknownFeature
@@ -22,11 +24,12 @@ from features.raw import is_same_json, is_storable_text
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.revision import touch_revision
 from tenancy.spelling import did_you_mean
+from tenancy.translation import translate
 from tenancy.uniqueness import AlreadyExists
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 RESERVED = {"details", "features"}  # members that answers have beside the features
-TAKEN = "there is such a feature already, or one whose JSON name is the same"
+TAKEN = gettext_lazy("there is such a feature already, or one whose JSON name is the same")
 MAX_NAME, MAX_DESCRIPTION = 200, 2000
 FIELDS = (
     *("name", "description", "kind", "options", "default", "levels", "stage"),
@@ -81,7 +84,8 @@ def edit_feature(key: str, changes: Mapping[str, Any], *, actor: Author, origin:
     with transaction.atomic():
         row = find_feature(key)
         if row.archived_at:
-            raise ValidationError(f"{row.key} is archived: restore it first", code="archived")
+            reason = _("%(feature)s is archived: restore it first")
+            raise ValidationError(reason, code="archived", params={"feature": row.key})
         before = {name: field_as_json(row, name) for name in FIELDS}
         errors = _assign(row, changes)
         after = {name: field_as_json(row, name) for name in FIELDS}
@@ -117,7 +121,8 @@ def archive_feature(key: str, *, actor: Author, origin: Origin) -> Feature:
     with transaction.atomic():
         row = find_feature(key)
         if row.builtin:
-            raise ValidationError(f"{row.key} is built in: disable it instead", code="builtin")
+            reason = _("%(feature)s is built in: disable it instead")
+            raise ValidationError(reason, code="builtin", params={"feature": row.key})
         if row.archived_at is None:
             row.archived_at = timezone.now()
             row.save(update_fields=["archived_at"])
@@ -145,8 +150,7 @@ def find_feature(name: str) -> Feature:
     locked = rows.select_for_update() if transaction.get_connection().in_atomic_block else rows
     row = locked.first()
     if row is None:
-        hint = did_you_mean(name, list(Feature.objects.values_list("key", flat=True)))
-        raise UnknownFeature(f'there is no feature "{name}"{hint}')
+        raise UnknownFeature(name, Feature.objects.values_list("key", flat=True))
     return row
 
 
@@ -166,9 +170,10 @@ def _assign(row: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
     errors: dict[str, Any] = {}
     for name, value in given.items():
         if name not in FIELDS:
-            errors[name] = f"is no field{did_you_mean(name, FIELDS)}"
+            hint = translate(did_you_mean(name, FIELDS))
+            errors[name] = _("is no field%(hint)s") % {"hint": hint}
         elif row.builtin and name not in OF_BUILTINS:
-            errors[name] = "is built in: only enabled and expires_on can be changed"
+            errors[name] = _("is built in: only enabled and expires_on can be changed")
         elif problem := _field_problem(name, value):
             errors[name] = problem
         else:
@@ -184,19 +189,21 @@ def _field_problem(name: str, value: Any) -> str:
         case "name" | "description":
             limit = MAX_NAME if name == "name" else MAX_DESCRIPTION
             if not (isinstance(value, str) and is_storable_text(value) and len(value) <= limit):
-                return f"must be a text of at most {limit} characters"
-            return "must not be empty" if name == "name" and not value.strip() else ""
+                return _("must be a text of at most %(count)s characters") % {"count": limit}
+            return _("must not be empty") if name == "name" and not value.strip() else ""
         case "options":
-            return "" if isinstance(value, dict) else "must be an object"
+            return "" if isinstance(value, dict) else _("must be an object")
         case "levels":
             labels = ", ".join(level.label for level in OWNED_LEVELS)
-            return "" if _levels(value) else f"must be a list of one or more of {labels}"
+            reason = _("must be a list of one or more of %(names)s") % {"names": labels}
+            return "" if _levels(value) else reason
         case "stage":
-            return "" if value in Stage.values else f"must be one of {', '.join(Stage.values)}"
+            reason = _("must be one of %(names)s") % {"names": ", ".join(Stage.values)}
+            return "" if value in Stage.values else reason
         case "enabled":
-            return "" if isinstance(value, bool) else "must be true or false"
+            return "" if isinstance(value, bool) else _("must be true or false")
         case "expires_on":
-            return "" if value is None or isinstance(value, date) else "must be a date"
+            return "" if value is None or isinstance(value, date) else _("must be a date")
     return ""
 
 
@@ -218,11 +225,11 @@ def _assign_default(row: Feature) -> dict[str, Any]:
         kind = make_kind(row.kind, row.options)
     except InvalidKind as error:
         known = "kind" if "is no kind" in str(error) else "options"
-        return {known: str(error)}
+        return {known: translate(error)}
     try:
         row.default = kind.parse(row.default)
     except InvalidValue as error:
-        return {f"default{path}": reason for path, reason in error.problems}
+        return {f"default{path}": translate(reason) for path, reason in error.problems}
     row.options = kind.options()
     return {}
 
@@ -230,15 +237,18 @@ def _assign_default(row: Feature) -> dict[str, Any]:
 def _fit_problems(row: Feature, changed: list[str], before: Mapping[str, Any]) -> dict[str, str]:
     """Return why what is set would not fit the changed definition, with how many it is."""
     if "kind" in changed and (number := count_overrides(row)):
-        return {"kind": f"{number} owners set a value of kind {before['kind']}: reset them first"}
+        reason = _("%(count)s owners set a value of kind %(kind)s: reset them first")
+        return {"kind": reason % {"count": number, "kind": before["kind"]}}
     if "levels" in changed:
         left = [Level(number) for number in before["levels"] if number not in row.levels]
         counts = {level: count_overrides(row, [level]) for level in left}
         if number := sum(counts.values()):
-            names = " and ".join(level.label for level in left if counts[level])
-            return {"levels": f"{number} owners set it at {names} level: reset them first"}
+            names = _(" and ").join(_(level.label) for level in left if counts[level])
+            reason = _("%(count)s owners set it at %(levels)s level: reset them first")
+            return {"levels": reason % {"count": number, "levels": names}}
     if "options" in changed and (number := _count_unfit(row, make_kind(row.kind, row.options))):
-        return {"options": f"the values of {number} owners would not fit: change them first"}
+        reason = _("the values of %(count)s owners would not fit: change them first")
+        return {"options": reason % {"count": number}}
     return {}
 
 
@@ -258,9 +268,11 @@ def _count_unfit(row: Feature, kind: Kind) -> int:
 
 def _key_problems(key: str) -> list[str]:
     if not KEY.fullmatch(key):
-        return ["must be a small letter, then small letters, digits and underscores: 100 at most"]
+        return [
+            _("must be a small letter, then small letters, digits and underscores: 100 at most")
+        ]
     if key in RESERVED or camel_case(key) in RESERVED:
-        return ["is reserved: answers have a member of that name"]
+        return [_("is reserved: answers have a member of that name")]
     return []
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from features.kinds import InvalidKind, InvalidValue, make_kind
 from features.models import Feature, KindName, Stage
 from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.translation import translate
 
 
 class ExpiryForm(forms.Form):
@@ -49,7 +50,7 @@ class DefinitionForm(ExpiryForm):
     )
     levels = forms.MultipleChoiceField(
         label=gettext_lazy("May be set at"),
-        choices=[(level.label, level.label) for level in OWNED_LEVELS],
+        choices=[(level.label, gettext_lazy(level.label)) for level in OWNED_LEVELS],
         initial=[level.label for level in OWNED_LEVELS],
         widget=forms.CheckboxSelectMultiple,
     )
@@ -71,12 +72,12 @@ class DefinitionForm(ExpiryForm):
         try:
             kind = make_kind(cleaned.get("kind", ""), cleaned.get("options", {}))
         except InvalidKind as error:
-            self.add_error("options", str(error))
+            self.add_error("options", translate(error))
             return cleaned
         try:
             cleaned["default"] = kind.parse_text(cleaned.get("default", ""))
         except InvalidValue as error:
-            self.add_error("default", _("The default %(reason)s.") % {"reason": error})
+            self.add_error("default", _("The default %(reason)s.") % {"reason": translate(error)})
         return cleaned
 
 

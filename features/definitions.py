@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from features.catalogue import BUILTINS, BUILTINS_BY_KEY
 from features.kinds import Kind, camel_case, make_kind
@@ -15,12 +16,17 @@ from features.resolution import Rules
 from tenancy.levels import Level
 from tenancy.revision import current_revision, memo, touch_revision
 from tenancy.spelling import did_you_mean
+from tenancy.translation import translate
 
 log = logging.getLogger("strata.features")
 
 
 class UnknownFeature(LookupError):
     """No feature has that name; the message says which is nearest."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        hint = translate(did_you_mean(name, known))
+        super().__init__(_('there is no feature "%(name)s"%(hint)s') % {"name": name, "hint": hint})
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,17 @@ class Definition:
     kind: Kind
     rules: Rules
     answer_name: str | None
+    is_builtin: bool
+
+    @property
+    def shown_name(self) -> str:
+        """The name in the reader's language; what an administrator typed stays as it was typed."""
+        return _(self.name) if self.is_builtin else self.name
+
+    @property
+    def shown_description(self) -> str:
+        """What it does, in the reader's language as far as it is built in."""
+        return _(self.description) if self.is_builtin else self.description
 
     @property
     def is_retired(self) -> bool:
@@ -76,8 +93,7 @@ class Definitions:
         try:
             return self.by_name[name]
         except KeyError:
-            hint = did_you_mean(name, list(self.by_name))
-            raise UnknownFeature(f'there is no feature "{name}"{hint}') from None
+            raise UnknownFeature(name, self.by_name) from None
 
 
 def compile_definition(row: Feature) -> Definition:
@@ -94,6 +110,7 @@ def compile_definition(row: Feature) -> Definition:
         kind=kind,
         rules=Rules(row.default, frozenset(map(Level, row.levels)), row.enabled),
         answer_name=builtin.answer_name if builtin else _custom_answer_name(kind),
+        is_builtin=row.builtin,
     )
 
 

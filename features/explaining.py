@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from features.serializers import SOURCES, render_time
 from features.services import ExplainedLevel, Explanation
@@ -25,9 +26,20 @@ def owner_text(level: ExplainedLevel) -> str:
     return str(level.owner) if level.level is Level.SYSTEM else f"{level.level.label} {level.owner}"
 
 
+def owner_words(level: Level, owner: object) -> str:
+    """Name the owner of a level within a sentence, in the reader's language."""
+    words = {
+        Level.SYSTEM: _("the system"),
+        Level.INSTANCE: _("the instance %(name)s"),
+        Level.ORGANIZATION: _("the organization %(name)s"),
+        Level.USER: _("the user %(name)s"),
+    }
+    return words[level] % {"name": owner}
+
+
 def explanation_sentence(explanation: Explanation) -> str:
     """Return the answer to "why?" in one sentence, in the reader's language."""
-    value = value_text(explanation.effective.value).capitalize()
+    value = _spoken(explanation.effective.value)
     winner = next(level for level in explanation.levels if level.is_winner)
     if winner.owner is None:
         if explanation.definition.rules.enabled:
@@ -35,11 +47,19 @@ def explanation_sentence(explanation: Explanation) -> str:
         else:
             text = _("%(value)s, because the feature is disabled.")
         return text % {"value": value}
-    text = _("%(value)s, because the %(owner)s set it on %(date)s.")
+    text = _("%(value)s, because %(owner)s set it on %(date)s.")
     if explanation.effective.locked_by:
-        text = _("%(value)s, because the %(owner)s set it on %(date)s and locked it.")
-    day = date_format(winner.changed_at, "j F Y") if winner.changed_at else "?"
-    return text % {"value": value, "owner": owner_text(winner), "date": day}
+        text = _("%(value)s, because %(owner)s set it on %(date)s and locked it.")
+    day = date_format(winner.changed_at, pgettext("date", "j F Y")) if winner.changed_at else "?"
+    owner = owner_words(winner.level, winner.owner)
+    return text % {"value": value, "owner": owner, "date": day}
+
+
+def _spoken(value: Any) -> str:
+    """Return a value as a sentence begins with it."""
+    if isinstance(value, bool):
+        return pgettext("value", "On") if value else pgettext("value", "Off")
+    return value_text(value).capitalize()
 
 
 def explanation_lines(explanation: Explanation) -> list[str]:

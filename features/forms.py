@@ -11,6 +11,7 @@ from features.definitions import Definition, Definitions
 from features.kinds import Boolean, Choice, ChoiceSet, InvalidValue, Kind, String
 from features.planning import INHERIT, ChangeSet
 from features.resolution import Override
+from tenancy.translation import translate
 
 INHERITED = "inherit"
 MAX_REASON = 1000
@@ -61,7 +62,7 @@ class Entry:
             elif any(text.strip() for text in self.picked) and self.was == INHERITED:
                 self.error = _("A value was typed, but “Inherit” is chosen. Choose “Set to”.")
         except InvalidValue as error:
-            self.error = str(error)
+            self.error = translate(error)
 
 
 @dataclass

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 from features.raw import (
     MAX_DEPTH,
     MAX_INTEGER,
-    MAX_QUOTED,
     describe_type,
     is_a,
     is_storable,
@@ -25,7 +24,10 @@ from features.raw import (
     settle,
     settle_number,
 )
+from features.schema_faults import recognise, schema_problems
 from features.schemas import HTTP_URI, InvalidSchema, make_validator
+from tenancy.sentences import Sentence as _
+from tenancy.sentences import join_sentences
 from tenancy.spelling import did_you_mean
 
 Problem = tuple[str, str]  # a path below the value ("", ".baseUri" or "[0]") and what is wrong
@@ -40,7 +42,13 @@ class InvalidValue(ValueError):
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(
-            "; ".join(f"{path}: {reason}" if path else reason for path, reason in problems)
+            join_sentences(
+                "; ",
+                (
+                    _("%(path)s: %(reason)s", path=path, reason=reason) if path else reason
+                    for path, reason in problems
+                ),
+            )
         )
         self.problems = problems
 
@@ -63,7 +71,7 @@ class Kind(ABC):
         try:
             raw = json.loads(text)
         except (ValueError, RecursionError):
-            raise InvalidValue(("", f"is not JSON: {quote(text)}")) from None
+            raise InvalidValue(("", _("is not JSON: %(text)s", text=quote(text)))) from None
         return self.parse(raw)
 
     def options(self) -> dict[str, Any]:
@@ -79,7 +87,9 @@ class Boolean(Kind):
 
     def parse(self, raw: Any) -> bool:
         if not isinstance(raw, bool):
-            raise InvalidValue(("", f"must be true or false, not {describe_type(raw)}"))
+            raise InvalidValue(
+                ("", _("must be true or false, not %(type)s", type=describe_type(raw)))
+            )
         return raw
 
     def parse_text(self, text: str) -> bool:
@@ -87,7 +97,9 @@ class Boolean(Kind):
         try:
             return {"on": True, "true": True, "off": False, "false": False}[text.strip().lower()]
         except KeyError:
-            raise InvalidValue(("", f"must be on or off, not {quote(text)}")) from None
+            raise InvalidValue(
+                ("", _("must be on or off, not %(text)s", text=quote(text)))
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -103,9 +115,9 @@ class Integer(Kind):
 
     def parse(self, raw: Any) -> int:
         if isinstance(raw, bool) or not isinstance(raw, int):
-            raise InvalidValue(("", f"must be an integer, not {describe_type(raw)}"))
+            raise InvalidValue(("", _("must be an integer, not %(type)s", type=describe_type(raw))))
         if not self.minimum <= raw <= self.maximum:
-            raise InvalidValue(("", f"must be between {self.minimum} and {self.maximum}"))
+            raise _beyond(self)
         return raw
 
     def options(self) -> dict[str, Any]:
@@ -128,9 +140,9 @@ class Number(Kind):
 
     def parse(self, raw: Any) -> int | float:
         if isinstance(raw, bool) or not isinstance(raw, int | float):
-            raise InvalidValue(("", f"must be a number, not {describe_type(raw)}"))
+            raise InvalidValue(("", _("must be a number, not %(type)s", type=describe_type(raw))))
         if not self.minimum <= raw <= self.maximum:  # NaN and the infinities neither
-            raise InvalidValue(("", f"must be between {self.minimum} and {self.maximum}"))
+            raise _beyond(self)
         stored: int | float = settle_number(raw)
         return stored
 
@@ -154,15 +166,19 @@ class String(_TextKind):
 
     def __post_init__(self) -> None:
         if not is_a(self.max_length, int) or not 1 <= self.max_length <= MAX_TEXT:
-            raise InvalidKind(f"max_length must be an integer from 1 to {MAX_TEXT}")
+            raise InvalidKind(
+                _("max_length must be an integer from 1 to %(count)s", count=MAX_TEXT)
+            )
 
     def parse(self, raw: Any) -> str:
         if not isinstance(raw, str):
-            raise InvalidValue(("", f"must be a string, not {describe_type(raw)}"))
+            raise InvalidValue(("", _("must be a string, not %(type)s", type=describe_type(raw))))
         if len(raw) > self.max_length:
-            raise InvalidValue(("", f"must have at most {self.max_length} characters"))
+            raise InvalidValue(
+                ("", _("must have at most %(count)d characters", count=self.max_length))
+            )
         if not is_storable_text(raw):
-            raise InvalidValue(("", "must not contain NUL or a lone surrogate"))
+            raise InvalidValue(("", _("must not contain NUL or a lone surrogate")))
         return raw
 
     def options(self) -> dict[str, Any]:
@@ -182,7 +198,14 @@ class Choice(_TextKind):
     def parse(self, raw: Any) -> str:
         if not isinstance(raw, str):
             raise InvalidValue(
-                ("", f"must be one of {', '.join(self.choices)}, not {describe_type(raw)}")
+                (
+                    "",
+                    _(
+                        "must be one of %(names)s, not %(type)s",
+                        names=", ".join(self.choices),
+                        type=describe_type(raw),
+                    ),
+                )
             )
         if raw not in self.choices:
             raise InvalidValue(("", _unknown_choice(raw, self.choices)))
@@ -209,7 +232,9 @@ class ChoiceSet(Kind):
 
     def parse(self, raw: Any) -> list[str]:
         if not isinstance(raw, list):
-            raise InvalidValue(("", f"must be a list of names, not {describe_type(raw)}"))
+            raise InvalidValue(
+                ("", _("must be a list of names, not %(type)s", type=describe_type(raw)))
+            )
         names: list[str] = []
         if problems := tuple(islice(self._take(raw, names), MAX_PROBLEMS)):
             raise InvalidValue(*problems)
@@ -222,11 +247,11 @@ class ChoiceSet(Kind):
             is_number = is_a(member, int)
             name = by_number.get(member) if is_number else member
             if not isinstance(member, str) and not is_number:
-                yield f"[{position}]", f"must be a name, not {describe_type(member)}"
+                yield f"[{position}]", _("must be a name, not %(type)s", type=describe_type(member))
             elif name not in self.choices:
                 yield f"[{position}]", _unknown_choice(member, self.choices)
             elif name in names:
-                yield f"[{position}]", f"{name} is listed twice"
+                yield f"[{position}]", _("%(name)s is listed twice", name=name)
             else:
                 names.append(name)
 
@@ -249,39 +274,51 @@ class Object(Kind):
 
     def __post_init__(self) -> None:
         if not is_storable(self.schema) or not isinstance(self.schema, dict):
-            raise InvalidKind("the schema must be an object that JSON holds")
+            raise InvalidKind(_("the schema must be an object that JSON holds"))
         if self.schema.get("type") != "object":
-            raise InvalidKind('the schema must have "type": "object"')
+            raise InvalidKind(_('the schema must have "type": "object"'))
         try:
             validator = self._validator
         except InvalidSchema as error:
-            raise InvalidKind(str(error)) from None
+            raise InvalidKind(*error.args) from None
         if len({camel_case(name) for name in self._properties}) < len(self._properties):
-            raise InvalidKind("two properties differ only in how they are spelt")
+            raise InvalidKind(_("two properties differ only in how they are spelt"))
         for name, declared in self._properties.items():
             if isinstance(declared, dict) and "default" in declared:
                 for fault in validator.descend(declared["default"], declared):
-                    raise InvalidKind(f'the default of "{name}" does not fit: {fault.message}')
+                    raise InvalidKind(
+                        _(
+                            'the default of "%(name)s" does not fit: %(reason)s',
+                            name=name,
+                            reason=recognise(fault),
+                        )
+                    )
 
     def parse(self, raw: Any) -> dict[str, Any]:
         if not isinstance(raw, dict):
-            raise InvalidValue(("", f"must be an object, not {describe_type(raw)}"))
+            raise InvalidValue(("", _("must be an object, not %(type)s", type=describe_type(raw))))
         if not is_storable(raw):
             raise InvalidValue(
                 (
                     "",
-                    f"must hold no NUL, lone surrogate, number beyond ±{MAX_INTEGER} or "
-                    f"nesting deeper than {MAX_DEPTH}",
+                    _(
+                        "must hold no NUL, lone surrogate, number beyond ±%(number)s or "
+                        "nesting deeper than %(depth)s",
+                        number=MAX_INTEGER,
+                        depth=MAX_DEPTH,
+                    ),
                 )
             )
         spelled, value = self._rename(raw)
         value = self._fill(value)
         if len(json.dumps(value, ensure_ascii=False)) > MAX_TEXT:
-            raise InvalidValue(("", f"must have at most {MAX_TEXT} characters as JSON"))
+            raise InvalidValue(
+                ("", _("must have at most %(count)s characters as JSON", count=MAX_TEXT))
+            )
         problems = (
             problem
             for error in self._validator.iter_errors(value)
-            for problem in _schema_problems(error, spelled)
+            for problem in schema_problems(error, spelled)
         )
         if found := tuple(islice(problems, MAX_PROBLEMS)):
             raise InvalidValue(*found)
@@ -306,7 +343,8 @@ class Object(Kind):
         for written, member in raw.items():
             name = aliases.get(written, written)
             if name in value:
-                raise InvalidValue((f".{written}", f'is the same property as "{spelled[name]}"'))
+                twin = _('is the same property as "%(name)s"', name=spelled[name])
+                raise InvalidValue((f".{written}", twin))
             spelled[name] = written
             value[name] = member
         return spelled, value
@@ -338,12 +376,16 @@ def make_kind(name: Any, options: Any) -> Kind:
     """Return the kind of that name with its options. InvalidKind for anything unfit."""
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise InvalidKind(f"{quote(name)} is no kind{did_you_mean(str(name), list(KINDS))}")
+        hint = did_you_mean(str(name), list(KINDS))
+        raise InvalidKind(_("%(name)s is no kind%(hint)s", name=quote(name), hint=hint))
     if not isinstance(options, Mapping):
-        raise InvalidKind(f"the options must be an object, not {describe_type(options)}")
+        raise InvalidKind(
+            _("the options must be an object, not %(type)s", type=describe_type(options))
+        )
     takes = [option.name for option in fields(kind)] if is_dataclass(kind) else []
     if unknown := [key for key in options if key not in takes]:
-        raise InvalidKind(f"{name} takes no such options: {', '.join(map(str, unknown))}")
+        names = ", ".join(map(str, unknown))
+        raise InvalidKind(_("%(kind)s takes no such options: %(names)s", kind=name, names=names))
     if not isinstance(options.get("choices", []), list | tuple):
         raise InvalidKind(_CHOICES)
     known = {key: tuple(value) if key == "choices" else value for key, value in options.items()}
@@ -357,42 +399,12 @@ def camel_case(name: str) -> str:
     return head + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-def _schema_problems(error: Any, spelled: Mapping[str, str]) -> Iterator[Problem]:
-    """Turn a schema's complaint into paths, spelt as they were written, and sentences."""
-    steps = list(error.absolute_path)
-    if steps:
-        steps[0] = spelled.get(steps[0], steps[0])
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    match error.validator:
-        case "additionalProperties":
-            known = list(error.schema.get("properties", {}))
-            for name in error.instance:
-                if name not in known:
-                    yield f"{path}.{name[:MAX_QUOTED]}", f"is not known{did_you_mean(name, known)}"
-        case "required":
-            # The library complains once for each; only its sentence says about which.
-            names = error.validator_value
-            yield from (
-                (f"{path}.{name}", "is required")
-                for name in names
-                if error.message.startswith(f"{name!r} ")
-            )
-        case "format" if error.validator_value == HTTP_URI:
-            yield path, "must be an absolute http or https URI"
-        case "type":
-            wanted = error.validator_value
-            types = wanted if isinstance(wanted, str) else " or ".join(wanted)
-            yield path, f"must be of type {types}, not {describe_type(error.instance)}"
-        case _:
-            yield path, str(error.message)[: 5 * MAX_QUOTED]
-
-
 def _unknown_choice(member: str | int, choices: Sequence[str]) -> str:
     hint = did_you_mean(member, choices) if isinstance(member, str) else ""
-    return f"{quote(member)} is not one of the names{hint}"
+    return _("%(name)s is not one of the names%(hint)s", name=quote(member), hint=hint)
 
 
-_CHOICES = "the choices must be a list of different names"
+_CHOICES = _("the choices must be a list of different names")
 
 
 def _check_choices(choices: tuple[str, ...]) -> None:
@@ -400,24 +412,33 @@ def _check_choices(choices: tuple[str, ...]) -> None:
     if not choices or not are_texts or len(set(choices)) != len(choices):
         raise InvalidKind(_CHOICES)
     if not all(name and len(name) <= MAX_CHOICE and is_storable_text(name) for name in choices):
-        raise InvalidKind(f"every choice must be a text of 1 to {MAX_CHOICE} characters")
+        raise InvalidKind(
+            _("every choice must be a text of 1 to %(count)s characters", count=MAX_CHOICE)
+        )
 
 
 def _check_numbers(numbers: Any, choices: tuple[str, ...]) -> None:
     if not isinstance(numbers, Mapping) or not all(
         name in choices and is_a(number, int) for name, number in numbers.items()
     ):
-        raise InvalidKind("the numbers must be an object from choices to integers")
+        raise InvalidKind(_("the numbers must be an object from choices to integers"))
     if len(set(numbers.values())) != len(numbers):
-        raise InvalidKind("the numbers of the choices must differ")
+        raise InvalidKind(_("the numbers of the choices must differ"))
+
+
+def _beyond(kind: Integer | Number) -> InvalidValue:
+    bounds = {"minimum": kind.minimum, "maximum": kind.maximum}
+    return InvalidValue(("", _("must be between %(minimum)s and %(maximum)s", **bounds)))
 
 
 def _check_bounds(kind: Integer | Number, number: Any) -> None:
     for bound in (kind.minimum, kind.maximum):
         if not is_a(bound, number) or not -MAX_INTEGER <= bound <= MAX_INTEGER:
-            raise InvalidKind(f"minimum and maximum must be numbers within ±{MAX_INTEGER}")
+            raise InvalidKind(
+                _("minimum and maximum must be numbers within ±%(number)s", number=MAX_INTEGER)
+            )
     if kind.minimum > kind.maximum:
-        raise InvalidKind("minimum must not be above maximum")
+        raise InvalidKind(_("minimum must not be above maximum"))
 
 
 def _without_defaults(kind: Any) -> dict[str, Any]:

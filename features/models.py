@@ -3,8 +3,8 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Instance, Organization, System, User
@@ -71,6 +71,16 @@ class Feature(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def shown_name(self) -> str:
+        """The name in the reader's language; what an administrator typed stays as it was typed."""
+        return gettext(self.name) if self.builtin else self.name
+
+    @property
+    def shown_description(self) -> str:
+        """What it does, in the reader's language as far as it is built in."""
+        return gettext(self.description) if self.builtin else self.description
 
 
 class OverrideRow(models.Model):

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from events.services import Entry, Position
 from features.definitions import Definition, definitions_at
@@ -32,7 +33,8 @@ class Locked(Exception):
     """A feature that a level above has locked cannot be set below it."""
 
     def __init__(self, definition: Definition, level: Level) -> None:
-        super().__init__(f"{definition.json_name} is locked at {level.label} level")
+        names = {"feature": definition.json_name, "level": _(level.label)}
+        super().__init__(_("%(feature)s is locked at %(level)s level") % names)
         self.definition = definition
         self.level = level
 
@@ -41,7 +43,7 @@ class NoChanges(ValidationError):
     """A change set in which nothing could take effect."""
 
     def __init__(self) -> None:
-        super().__init__("No changes", code="COMMAND-Vigh1")
+        super().__init__(_("No changes"), code="COMMAND-Vigh1")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def plan_lock(owner: Owner, feature: str, *, locked: bool) -> OwnerPlan:
     overrides = state.of_feature(definition.id)
     before = overrides.get(owner.level)
     if before is None:
-        raise ValidationError({definition.key: "is not set here: set a value, then lock it"})
+        raise ValidationError({definition.key: _("is not set here: set a value, then lock it")})
     if before.locked == locked:
         return OwnerPlan(owner, state.position, ())
     if locked and (lock := locking_level(definition.rules, overrides, owner.level)):
@@ -154,8 +156,11 @@ def plan_lock(owner: Owner, feature: str, *, locked: bool) -> OwnerPlan:
 
 def misplaced_message(definition: Definition, level: Level) -> str:
     """Say that a feature may not be set at a level, and where it may be."""
-    allowed = [allowed.label for allowed in OWNED_LEVELS if definition.may_be_set_at(allowed)]
-    return f"may not be set at {level.label} level, only at: {', '.join(allowed) or 'none'}"
+    allowed = [_(allowed.label) for allowed in OWNED_LEVELS if definition.may_be_set_at(allowed)]
+    return _("may not be set at %(level)s level, only at: %(levels)s") % {
+        "level": _(level.label),
+        "levels": ", ".join(allowed) or _("none"),
+    }
 
 
 def _says_the_same(before: Override | None, after: Override | None) -> bool:

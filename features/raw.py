@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from tenancy.sentences import Sentence as _
+
 MAX_DEPTH = 32  # of lists and objects in one another
 MAX_INTEGER = 2**53 - 1  # every JSON reader holds these exactly
 MAX_QUOTED = 100  # characters of what was sent that a message repeats
@@ -12,19 +14,19 @@ def describe_type(raw: object) -> str:
     """Name a raw value's JSON type with its article, for messages."""
     match raw:
         case None:
-            return "null"
+            return _("null")
         case bool():
-            return "a boolean"
+            return _("a boolean")
         case int():
-            return "an integer"
+            return _("an integer")
         case float():
-            return "a number"
+            return _("a number")
         case str():
-            return "a string"
+            return _("a string")
         case list():
-            return "a list"
+            return _("a list")
         case _:
-            return "an object"
+            return _("an object")
 
 
 def is_a(raw: object, number: Any) -> bool:

@@ -16,6 +16,8 @@ import re2
 from jsonschema.validators import extend
 from referencing import Registry
 
+from tenancy.sentences import Sentence as _
+
 MAX_SCHEMA_TEXT = 20_000
 MAX_SUBSCHEMAS = 500  # with references followed: definitions that double each other soon count out
 
@@ -43,16 +45,23 @@ class InvalidSchema(ValueError):
 def make_validator(schema: Mapping[str, Any]) -> jsonschema.protocols.Validator:
     """Return the validator of a schema. InvalidSchema says what is wrong with it."""
     if len(json.dumps(schema)) > MAX_SCHEMA_TEXT:
-        raise InvalidSchema(f"the schema is longer than {MAX_SCHEMA_TEXT} characters")
+        raise InvalidSchema(
+            _("the schema is longer than %(count)s characters", count=MAX_SCHEMA_TEXT)
+        )
     try:
         # Without a format checker: it would compile the patterns with Python's own engine.
         _Validator.check_schema(schema, format_checker=jsonschema.FormatChecker(formats=()))
     except jsonschema.SchemaError as error:
-        raise InvalidSchema(f"not a JSON Schema: {error.message}") from None
+        raise InvalidSchema(_("not a JSON Schema: %(reason)s", reason=error.message)) from None
     if schema.get("$schema", _METASCHEMA) != _METASCHEMA:
-        raise InvalidSchema(f'"$schema" must be {_METASCHEMA}')
+        raise InvalidSchema(_('"$schema" must be %(address)s', address=_METASCHEMA))
     if _count(schema, schema.get("$defs", {}), {}) > MAX_SUBSCHEMAS:
-        raise InvalidSchema(f"the schema has more than {MAX_SUBSCHEMAS} parts, references followed")
+        raise InvalidSchema(
+            _(
+                "the schema has more than %(count)s parts, references followed",
+                count=MAX_SUBSCHEMAS,
+            )
+        )
     validator: jsonschema.protocols.Validator = _Validator(
         schema, format_checker=_formats, registry=Registry()
     )
@@ -67,9 +76,15 @@ def _count(schema: Any, definitions: Mapping[str, Any], known: dict[str, int | N
     if isinstance(schema, bool):
         return 1
     if unknown := sorted(set(schema) - KEYWORDS):
-        raise InvalidSchema(f'the keyword "{unknown[0]}" is not supported')
+        raise InvalidSchema(_('the keyword "%(keyword)s" is not supported', keyword=unknown[0]))
     if schema.get("format", HTTP_URI) != HTTP_URI:
-        raise InvalidSchema(f'the format "{schema["format"]}" is not supported, only {HTTP_URI}')
+        raise InvalidSchema(
+            _(
+                'the format "%(format)s" is not supported, only %(known)s',
+                format=schema["format"],
+                known=HTTP_URI,
+            )
+        )
     if "pattern" in schema:
         _compile_pattern(schema["pattern"])
     count = 1 + sum(_count(part, definitions, known) for part in _parts(schema))
@@ -83,13 +98,19 @@ def _count_reference(
 ) -> int:
     name = reference.removeprefix(REFERENCE)
     if not reference.startswith(REFERENCE) or name not in definitions:
-        raise InvalidSchema(f'"$ref" leads to "{reference}": write {REFERENCE}NAME of this schema')
+        raise InvalidSchema(
+            _(
+                '"$ref" leads to "%(reference)s": write %(known)sNAME of this schema',
+                reference=reference,
+                known=REFERENCE,
+            )
+        )
     if name not in known:
         known[name] = None
         known[name] = _count(definitions[name], definitions, known)
     count = known[name]
     if count is None:
-        raise InvalidSchema(f'"$ref" leads round in a circle: {reference}')
+        raise InvalidSchema(_('"$ref" leads round in a circle: %(reference)s', reference=reference))
     return count
 
 
@@ -110,16 +131,20 @@ def _compile_pattern(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        reason = error.args[0] if error.args else "not understood"
+        reason = error.args[0] if error.args else _("not understood")
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
-        raise InvalidSchema(f'the pattern "{pattern}" is refused: {text}') from None
+        raise InvalidSchema(
+            _('the pattern "%(pattern)s" is refused: %(reason)s', pattern=pattern, reason=text)
+        ) from None
 
 
 def _check_pattern(
     _validator: object, pattern: str, instance: object, _schema: object
 ) -> Iterator[jsonschema.ValidationError]:
     if isinstance(instance, str) and not _compile_pattern(pattern).search(instance):
-        yield jsonschema.ValidationError(f"does not match the pattern {pattern}")
+        yield jsonschema.ValidationError(
+            _("does not match the pattern %(pattern)s", pattern=pattern)
+        )
 
 
 _METASCHEMA = "https://json-schema.org/draft/2020-12/schema"

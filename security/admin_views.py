@@ -22,6 +22,7 @@ from security.services import get_security_settings, set_security_settings
 from security.settings import SecuritySettings
 from tenancy.levels import Level
 from tenancy.models import Instance, Owner
+from tenancy.translation import translate
 
 READ = Permission(Resource.POLICY, Action.READ)
 WRITE = Permission(Resource.POLICY, Action.WRITE)
@@ -57,7 +58,7 @@ def _read(posted: QueryDict) -> tuple[SecuritySettings, list[tuple[str, str]]]:
     settings = SecuritySettings("iframe" in posted, origins, "impersonation" in posted)
     wrong = [(line, reason) for line in lines if (reason := _reason(line))]
     if problems and not wrong:
-        wrong = [(path, reason) for path, reason in problems.items()]
+        wrong = [(path, translate(reason)) for path, reason in problems.items()]
     return settings, wrong
 
 
@@ -69,7 +70,7 @@ def _reason(line: str) -> str:
     try:
         parse_origin(line)
     except BadOrigin as error:
-        return str(error)
+        return translate(error)
     return ""
 
 

@@ -17,6 +17,7 @@ from security.impersonation import MayNotImpersonate, find_candidates
 from security.rules import NOT_REACHED
 from security.sessions import begin, impersonation_of, leave
 from tenancy.models import User
+from tenancy.translation import translate
 
 View = Callable[..., HttpResponse]
 
@@ -59,7 +60,7 @@ def begin_impersonation(request: HttpRequest, key: int) -> HttpResponse:
         subject = _find_subject(key)
         begin(request, subject)
     except MayNotImpersonate as error:
-        messages.error(request, _("Not possible: %(reason)s.") % {"reason": error})
+        messages.error(request, _("Not possible: %(reason)s.") % {"reason": translate(error)})
         return redirect("impersonation")
     return redirect("admin:index" if subject.is_staff else "impersonation")
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from access.permissions import Role
 from tenancy.levels import Level
+from tenancy.sentences import Sentence as _
 
-NOT_REACHED = "no role of the impersonator allows it"
+NOT_REACHED = _("no role of the impersonator allows it")
 
 Held = tuple[Role, int]
 """A role and the primary key of the owner on which it is held."""
@@ -48,17 +49,17 @@ def refusal(
     instance.
     """
     if is_chained:
-        return "an impersonation cannot be the ground of another"
+        return _("an impersonation cannot be the ground of another")
     if impersonator.key == subject.key:
-        return "nobody impersonates themselves"
+        return _("nobody impersonates themselves")
     if not impersonator.is_active or not any(
         _reaches(held, subject) for held in impersonator.roles
     ):
         return NOT_REACHED
     if not is_enabled:
-        return "impersonation is turned off for this instance"
+        return _("impersonation is turned off for this instance")
     if subject.is_superuser or not subject.is_active or _owns_system(subject):
-        return "this user may not be impersonated"
+        return _("this user may not be impersonated")
     return ""
 
 
@@ -70,4 +71,4 @@ def _reaches(held: Held, subject: Person) -> bool:
 
 
 def _owns_system(person: Person) -> bool:
-    return any(role is Role.SYSTEM_OWNER for role, _ in person.roles)
+    return any(role is Role.SYSTEM_OWNER for role, _key in person.roles)

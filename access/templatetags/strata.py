@@ -105,12 +105,13 @@ def moment(time: datetime | None, *, short: bool = False) -> SafeString:
     if time is None:
         return format_html('<span class="faint">{}</span>', _("never"))
     local = timezone.localtime(time)
-    text = date_format(local, "j M Y, H:i")
+    text = date_format(local, pgettext("date", "j M Y, H:i"))
+    exact = date_format(local, pgettext("date", "j F Y, H:i:s"))
     zone = "" if short else f" {local:%Z}"
     return format_html(
         '<time datetime="{}" title="{}">{}{}</time>',
         local.isoformat(timespec="seconds"),
-        f"{date_format(local, 'j F Y, H:i:s')} {local:%Z}",
+        f"{exact} {local:%Z}",
         text,
         zone,
     )

@@ -84,7 +84,7 @@ def edit(request: HttpRequest, key: int) -> HttpResponse:
         else:
             tell_saved(request, _("Saved."), run)
             return redirect("admin:features_feature_change", feature.pk)
-    context = page_context(request, feature.name, form=form, feature=feature)
+    context = page_context(request, feature.shown_name, form=form, feature=feature)
     return TemplateResponse(request, "admin/features/definition_form.html", context)
 
 
@@ -102,7 +102,7 @@ def switch(request: HttpRequest, key: int) -> HttpResponse:
     if is_dangerous and request.POST.get("confirm", "").strip().lower() != word:
         context = page_context(
             request,
-            feature.name,
+            feature.shown_name,
             feature=feature,
             verb=verb,
             word=word,
@@ -140,7 +140,7 @@ def feature_page(request: HttpRequest, feature: Feature) -> HttpResponse:
     weeks = count_weeks(feature, actor)
     context = page_context(
         request,
-        feature.name,
+        feature.shown_name,
         feature=feature,
         levels=[Level(number) for number in feature.levels],
         bars=count_levels(feature, actor),

@@ -59,7 +59,9 @@ def pick(request: HttpRequest) -> HttpResponse:
     what = request.GET.get("feature", "").strip()
     owners = _meant_owners(actor, who) if who else []
     features = find_features(what, 20) if what else []
-    exact = [feature for feature in features if what in {feature.key, feature.name}]
+    exact = [
+        feature for feature in features if what in {feature.key, feature.name, feature.shown_name}
+    ]
     features = exact or features
     if len(owners) == 1 and len(features) == 1:
         return redirect(_address(owners[0], features[0]))

@@ -15,6 +15,7 @@ from access.pages import page_context, page_of
 from access.policy import visible, visible_events
 from access.sites import Found, actor_of, strata_site
 from events.models import Event
+from features.catalogue import keys_named, keys_that_speak_of
 from features.models import Feature
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
@@ -25,7 +26,13 @@ FOUND_OF_EACH = 8
 def find_features(text: str, limit: int) -> list[Feature]:
     """Return the features of that name or key, or those that speak of it."""
     speaks = Q(key__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text)
+    speaks |= Q(key__in=keys_that_speak_of(text))
     return list(Feature.objects.filter(speaks, archived_at=None)[:limit])
+
+
+def named_so(text: str) -> Q:
+    """Return the filter of the features that are called exactly so, in any language of theirs."""
+    return Q(key=text) | Q(name__iexact=text) | Q(key__in=keys_named(text))
 
 
 def find_instances(actor: Actor, text: str, limit: int) -> list[Instance]:
@@ -81,7 +88,9 @@ def search_features(_actor: Actor, text: str) -> list[Found]:
     """Find definitions, by any word of theirs."""
     return [
         Found(
-            feature.name, feature.key, reverse("admin:features_feature_change", args=[feature.pk])
+            feature.shown_name,
+            feature.key,
+            reverse("admin:features_feature_change", args=[feature.pk]),
         )
         for feature in find_features(text, FOUND_OF_EACH)
     ]
@@ -104,9 +113,7 @@ def search_users(actor: Actor, text: str) -> list[Found]:
 
 def search_history(actor: Actor, text: str) -> list[Found]:
     """Find the last changes of what is called exactly so: a feature, or somebody's id."""
-    features = list(
-        Feature.objects.filter(Q(key=text) | Q(name__iexact=text)).values_list("key", flat=True)
-    )
+    features = list(Feature.objects.filter(named_so(text)).values_list("key", flat=True))
     matches = Q(subject__in=[*features, text])
     events = (
         Event.objects.filter(visible_events(actor), matches)
@@ -135,7 +142,7 @@ def suggest(request: HttpRequest) -> JsonResponse:
     results: list[dict[str, str]] = []
     if text and "feature" in kinds:
         results += [
-            {"reference": feature.key, "label": feature.name}
+            {"reference": feature.key, "label": feature.shown_name}
             for feature in find_features(text, FOUND_OF_EACH)
         ]
     finders: dict[str, Any] = {

@@ -34,7 +34,7 @@ from features.admin_views.rows import (
     speaks_of,
     value_of,
 )
-from features.definitions import definitions_at
+from features.definitions import UnknownFeature, definitions_at
 from features.forms import INHERITED, Entry, GridForm, read_grid, state_of
 from features.models import Stage
 from features.overrides import LineageState, read_lineage
@@ -85,6 +85,8 @@ def _lock(request: HttpRequest, owner: Owner, name: str, verb: str, act: Any) ->
         act(owner, name, actor=actor_of(request), origin=origin_of(request, reason, run=run))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
+    except (Locked, UnknownFeature) as error:
+        messages.error(request, str(error))
     else:
         text = _("Locked: the levels below cannot change it.")
         if verb == "unlock":
@@ -149,9 +151,10 @@ def _refuse_locked(changed: Iterable[Entry], owner: Owner, state: LineageState) 
             continue
         lock = locking_level(definition.rules, state.of_feature(definition.id), owner.level)
         if lock:
-            entry.error = _("It is locked at %(level)s level.") % {"level": lock.label}
+            entry.error = _("It is locked at %(level)s level.") % {"level": _(lock.label)}
         elif not definition.may_be_set_at(owner.level):
-            entry.error = _("It may not be set at %(level)s level.") % {"level": owner.level.label}
+            level = _(owner.level.label)
+            entry.error = _("It may not be set at %(level)s level.") % {"level": level}
         elif definition.is_retired:
             entry.error = _("It is retired: setting it does nothing.")
 

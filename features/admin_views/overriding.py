@@ -11,6 +11,7 @@ from access.actors import Actor
 from access.pages import COUNTED, OWNERS, page_context, page_of, shown_count
 from access.policy import NOTHING, visible, writable
 from access.sites import actor_of
+from features.admin_views.finding import named_so
 from features.models import OVERRIDES, Feature
 from tenancy.levels import OWNED_LEVELS, Level
 
@@ -89,7 +90,7 @@ def filtered(query: Any, actor: Actor, level: Level) -> Any:
     model: Any = OVERRIDES[level]
     rows = model.objects.filter(visible(actor, level, "owner__"))
     if feature := query.get("feature", "").strip():
-        named = Feature.objects.filter(Q(key=feature) | Q(name__iexact=feature)).values("pk")
+        named = Feature.objects.filter(named_so(feature)).values("pk")
         rows = rows.filter(feature__in=named)
     if (text := query.get("owner", "").strip()) and level is not Level.SYSTEM:
         matches = Q(owner__public_id=text) | Q(owner__folded_name__prefix=text.lower())

@@ -1,7 +1,8 @@
 """The first page: where to go, what happened last, what needs attention."""
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import date
+from typing import Any, cast
 
 from axes.models import AccessAttempt
 from django.db.models import Count
@@ -9,7 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from access.actors import Actor
 from access.pages import COUNTED, page_context, page_of, shown_count
@@ -74,8 +77,8 @@ def features_needing_attention(actor: Actor) -> Iterable[Notice]:
     today = timezone.localdate()
     for feature in Feature.objects.filter(expires_on__lt=today, archived_at=None)[:5]:
         text = _("“%(name)s” was to be removed by %(date)s") % {
-            "name": feature.name,
-            "date": feature.expires_on,
+            "name": feature.shown_name,
+            "date": date_format(cast("date", feature.expires_on), pgettext("date", "j F Y")),
         }
         yield Notice(text, reverse("admin:features_feature_change", args=[feature.pk]))
     yield from _overridden_in_many_places(actor)
@@ -106,16 +109,18 @@ def _overridden_in_many_places(actor: Actor) -> Iterable[Notice]:
         frequent = (
             model.objects.filter(pk__in=newest)
             .order_by()
-            .values("feature", "feature__name", "feature__key")
+            .values("feature", "feature__name", "feature__builtin")
             .annotate(places=Count("pk"))
             .filter(places__gt=MANY_PLACES)
             .order_by("-places")[:3]
         )
         for row in frequent:
             text = _("“%(name)s” is overridden in %(count)s places at %(level)s level") % {
-                "name": row["feature__name"],
+                "name": _(row["feature__name"])
+                if row["feature__builtin"]
+                else row["feature__name"],
                 "count": row["places"],
-                "level": level.label,
+                "level": _(level.label),
             }
             yield Notice(text, reverse("admin:features_feature_change", args=[row["feature"]]))
 

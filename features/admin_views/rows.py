@@ -116,7 +116,11 @@ def value_of(override: Override | None) -> Any:
 
 def speaks_of(definition: Definition, text: str) -> bool:
     return not text or any(
-        text in part.lower() for part in (definition.key, definition.name, definition.description)
+        text in part.lower()
+        for part in (
+            *(definition.key, definition.name, definition.description),
+            *(definition.shown_name, definition.shown_description),
+        )
     )
 
 

@@ -4,8 +4,16 @@ It says in joins what features.planning.plan_changes says for one owner; a prope
 two together.
 """
 
+from django.utils.translation import gettext as _
+
 from features.bulk.staging import Staging
-from features.bulk.workspace import execute, fetch_one, is_postgresql
+from features.bulk.workspace import (
+    execute,
+    fetch_one,
+    is_postgresql,
+    sentence_sql,
+    text_sql,
+)
 from features.definitions import Definitions
 from features.models import OVERRIDES
 from tenancy.levels import OWNED_LEVELS, Level
@@ -41,10 +49,13 @@ def compute_level(
 
 def fault_retired_owners(definitions: Definitions) -> None:
     """Refuse the owners of whom nothing but retired features is asked: it would change nothing."""
+    message = sentence_sql(
+        _("%(feature)s is retired: setting it changes nothing"), feature="c.subject"
+    )
     execute(
-        """
+        f"""
         INSERT INTO bulk_fault
-        SELECT t.line, 'retired', c.subject || ' is retired: setting it changes nothing'
+        SELECT t.line, 'retired', {message}
         FROM bulk_target t JOIN bulk_choice c ON c.id = t.choice
         JOIN (
             SELECT t.level, t.owner_id FROM bulk_target t JOIN bulk_choice c ON c.id = t.choice
@@ -149,17 +160,27 @@ def _judged(compared: str, locks: dict[Level, str]) -> str:
 
 
 def _add_faults(level: Level, judged: str, locks: dict[Level, str]) -> None:
-    cases = " ".join(f"WHEN l{above.value} IS NOT NULL THEN '{above.label}'" for above in locks)
+    cases = " ".join(
+        f"WHEN l{above.value} IS NOT NULL THEN {text_sql(_(above.label))}" for above in locks
+    )
     lock_name = f"CASE {cases} ELSE '' END" if cases else "''"
+    locked = _("%(feature)s is locked at %(level)s level")
+    stale = _("%(feature)s: %(owner)s stands at %(number)s instead of %(planned)s")
+    not_set = _("%(feature)s is not set here: set a value, then lock it")
+    moved = _("%(feature)s has been changed since: it stays as it is")
+    owner = f"'{level.label} ' || owner"
     execute(
         f"""
         INSERT INTO bulk_fault
-        SELECT line, refusal, subject || CASE refusal
-            WHEN 'locked' THEN ' is locked at ' || {lock_name} || ' level'
-            WHEN 'stale' THEN ': ' || '{level.label} ' || owner || ' stands at ' || expected
-                || ' instead of ' || planned
-            WHEN 'not_set' THEN ' is not set here: set a value, then lock it'
-            ELSE ' has been changed since: it stays as it is' END
+        SELECT line, refusal, CASE refusal
+            WHEN 'locked' THEN {sentence_sql(locked, feature="subject", level=lock_name)}
+            WHEN 'stale' THEN {
+            sentence_sql(
+                stale, feature="subject", owner=owner, number="expected", planned="planned"
+            )
+        }
+            WHEN 'not_set' THEN {sentence_sql(not_set, feature="subject")}
+            ELSE {sentence_sql(moved, feature="subject")} END
         FROM ({judged}) AS judged WHERE refusal IS NOT NULL
         """
     )

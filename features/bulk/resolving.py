@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from access.reports import Fault
 from features.bulk.staging import EXACT, Staging
@@ -24,6 +25,7 @@ from features.models import OVERRIDES
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, System, User
 from tenancy.spelling import did_you_mean
+from tenancy.translation import translate
 
 BEHIND_ALL_LINES = 10**12
 HINTS = 20  # unknown owners for which the nearest known one is looked up
@@ -210,7 +212,11 @@ def _try_other_meanings(staging: Staging) -> None:
                 continue
             hint = _nearest_owner(staging, Level(level), meanings[row]) if hints > 0 else ""
             hints -= 1
-            message = f'there is no {Level(level).label} "{written or owner}"{hint}'
+            message = _('there is no %(level)s "%(name)s"%(hint)s') % {
+                "level": _(Level(level).label),
+                "name": written or owner,
+                "hint": translate(hint),
+            }
             faults.append(Fault("unknown_owner", message, line))
         load("bulk_input", found)
         load_faults(faults)

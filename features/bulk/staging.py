@@ -24,6 +24,7 @@ from features.planning import misplaced_message
 from features.raw import is_storable_text
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.spelling import did_you_mean
+from tenancy.translation import translate
 
 CHUNK = 10_000  # rows between two statements
 REMEMBERED = 50_000  # different choices kept in memory; forgotten ones are only stored again
@@ -194,7 +195,7 @@ def _read_value(
         return interpret(definition, text)
     except InvalidValue as error:
         refusals += [
-            ("invalid_value", f"{definition.key}{path}: {reason}")
+            ("invalid_value", f"{definition.key}{path}: {translate(reason)}")
             for path, reason in error.problems
         ]
         return None

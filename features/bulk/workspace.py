@@ -10,6 +10,7 @@ They live in the connection, are dropped at the end and vanish with it.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -18,6 +19,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from access.reports import Fault
+
+PARAMETER = re.compile(r"%\((\w+)\)s")
 
 TABLES: dict[str, str] = {
     "bulk_input": """
@@ -84,6 +87,18 @@ def execute(sql: str, parameters: Sequence[Any] = ()) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, list(parameters))
         return int(cursor.rowcount)
+
+
+def text_sql(text: str) -> str:
+    """Return a text as SQL writes it, for `execute`."""
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def sentence_sql(template: str, **expressions: str) -> str:
+    """Return what puts a sentence together in SQL: each parameter is an expression there."""
+    parts = PARAMETER.split(template)
+    texts = [text_sql(part) if n % 2 == 0 else expressions[part] for n, part in enumerate(parts)]
+    return " || ".join(text for text in texts if text != "''")
 
 
 def fetch_one(sql: str, parameters: Sequence[Any] = ()) -> Any:
