@@ -15,6 +15,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 
@@ -56,6 +57,8 @@ class Problem:
     argument_name: str = ""
 
 
+AWAY = Problem(500, "unexpected_error", "the database is not available; try again")
+
 PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     # The first class that fits counts: subclasses stand before their bases.
     (SuspiciousOperation, Problem(200, "invalid_argument", "the request is too large")),
@@ -79,6 +82,8 @@ PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
             "the provided client does not have authorization for this action",
         ),
     ),
+    (OperationalError, AWAY),
+    (InterfaceError, AWAY),
     (
         Throttled,
         Problem(510, "api_limit_error", "too many wrong credentials: try again in a minute"),
@@ -100,6 +105,8 @@ def describe(error: Exception) -> Problem:
             return describe(InvalidArgument(ARGUMENTS.get(field, field), messages[0]))
     for kind, problem in PROBLEMS:
         if isinstance(error, kind):
+            if problem is AWAY:
+                log.error("the database is away", exc_info=error)
             return problem
     log.error("unexpected error", exc_info=error)
     return Problem(500, "unexpected_error", "an unexpected error occurred")

@@ -21,6 +21,8 @@ from django.db import (
     OperationalError,
 )
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import is_valid_path
+from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -28,6 +30,7 @@ from rest_framework.response import Response
 from access.callers import PlainHttp, UnknownHost, host_of
 from access.parsers import BodyTooLarge
 from access.problems import Code, Problem
+from clients import envelope as clients_envelope
 from clients.refusals import note_denied
 from config.logs import request_id
 from events.services import Conflict, PreconditionFailed
@@ -154,6 +157,11 @@ def is_api_path(path: str) -> bool:
     return path.startswith(API_PREFIXES)
 
 
+def is_clients_path(path: str) -> bool:
+    """Whether errors under this path are the clients' API's own; other paths there have pages."""
+    return path.startswith("/clients/") and bool(is_valid_path(path))
+
+
 @csrf_exempt
 def answer_unknown_path(request: HttpRequest) -> HttpResponse:
     """Answer 404 in JSON, while debugging too."""
@@ -182,13 +190,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error outside of the REST views: JSON under the APIs, a page elsewhere."""
-    error = sys.exception()
-    answer = respond(error if isinstance(error, Exception) else RuntimeError())
+    caught = sys.exception()
+    error = caught if isinstance(caught, Exception) else RuntimeError()
+    if is_clients_path(request.path):
+        return clients_envelope.refuse(request, error)
+    answer = respond(error)
     if is_api_path(request.path):
         return answer
     from django.views.defaults import server_error as server_error_page
 
-    page = server_error_page(request)
+    template = "503.html" if answer.status_code == 503 else "500.html"
+    # What failed may have stood before the language was chosen.
+    with translation.override(translation.get_language_from_request(request)):
+        page = server_error_page(request, template)
     page.status_code = answer.status_code
     return page
 

@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,25 @@ INITDB += ["--auth-local=trust", "--auth-host=reject"]
 SERVER = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c listen_addresses=''"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server, and how to stop it and start it again."""
+
+    url: str
+    stop: Callable[[], object]
+    start: Callable[[], object]
+
+
 @contextmanager
 def run_postgres() -> Iterator[str]:
     """Start a server on a socket in a new folder, and give its address; remove both at the end."""
+    with run_server() as server:
+        yield server.url
+
+
+@contextmanager
+def run_server() -> Iterator[Server]:
+    """Start a server on a socket in a new folder, and give it; remove both at the end."""
     binaries = find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
     # The folder is closed to everybody else, so whoever can reach the socket may be trusted.
@@ -42,12 +60,14 @@ def run_postgres() -> Iterator[str]:
     pg_ctl = [f"{binaries}/pg_ctl", "-D", str(data), "-w", "-s"]
     try:
         subprocess.run([f"{binaries}/initdb", "-D", data, *INITDB], check=True, **as_user)
+        options = ["-l", str(log), "-o", f"{SERVER} -k {folder}"]
+        start = partial(subprocess.run, [*pg_ctl, *options, "start"], check=True, **as_user)
+        stop = partial(subprocess.run, [*pg_ctl, "-m", "immediate", "stop"], check=False, **as_user)
         try:
-            start = ["-l", str(log), "-o", f"{SERVER} -k {folder}", "start"]
-            subprocess.run([*pg_ctl, *start], check=True, **as_user)
-            yield f"postgres://strata@/strata?host={folder}"
+            start()
+            yield Server(f"postgres://strata@/strata?host={folder}", stop, start)
         finally:
-            subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=False, **as_user)
+            stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -60,7 +80,8 @@ def find_binaries() -> Path:
         candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
     for folder in candidates:
         if all(shutil.which(name, path=str(folder)) for name in ("initdb", "pg_ctl")):
-            return folder
+            # Past a link to where the others are, pg_dump and psql among them.
+            return (folder / "pg_ctl").resolve().parent
     sys.exit("The tests need PostgreSQL's initdb and pg_ctl: install requirements-dev.txt.")
 
 

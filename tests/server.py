@@ -25,11 +25,11 @@ def database_url():
 
 
 @contextmanager
-def serve(port):
+def serve(port, **variables):
     """Run the server as ./run starts it, on the tests' database; kill what is left of it."""
     options = ["--host", "127.0.0.1", "--port", str(port), "--interface", "wsgi", "--workers", "2"]
     options += ["--blocking-threads", "16", "--no-ws", "--log-level", "error"]
-    with serving(["granian", *options, "config.wsgi:application"], port) as process:
+    with serving(["granian", *options, "config.wsgi:application"], port, **variables) as process:
         yield process
 
 
