@@ -10,7 +10,7 @@ from events.bulk import append_all, lock_streams
 from events.models import Run
 from events.runs import finish_run
 from events.services import Author, Conflict, Origin, StreamMoved
-from features.bulk.exclusive import wait_for_turn
+from features.bulk.exclusive import Courtesy, wait_for_turn
 from features.bulk.plan import BatchEnd, BulkPlan, Summary
 from features.bulk.workspace import bulk_transaction, execute
 from features.models import OVERRIDES
@@ -80,6 +80,7 @@ def apply_in_batches(
             run.save(force_insert=True)
         plan.forget()
         execute("CREATE INDEX IF NOT EXISTS bulk_target_owner ON bulk_target (level, owner_id)")
+        courtesy = Courtesy()
         while until := plan.find_batch_end(_position(run), run.batch_size):
 
             def note(summary: Summary, until: BatchEnd = until) -> None:
@@ -90,12 +91,14 @@ def apply_in_batches(
 
             batch = (_position(run), until)
             try:
-                _write(plan, run, actor, origin, note, batch, despite_faults=despite_faults)
+                with courtesy.writing():
+                    _write(plan, run, actor, origin, note, batch, despite_faults=despite_faults)
             except BaseException:
                 # What was counted for a batch that is not there.
                 run.refresh_from_db()
                 raise
             yield run
+            courtesy.pause()
         finish_run(run)
         yield run
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,10 @@ from django.db import connection
 from features.bulk.workspace import execute, fetch_one, is_postgresql
 
 held = threading.local()
+# Seconds. Who waits for SQLite's one lock looks again every tenth of a second, so a shorter pause
+# may be missed; and no pause at all made single writers wait for seconds.
+PAUSE = 0.11
+WITHOUT_PAUSE = 0.25
 LOCK_NUMBER = 7_236_182_415  # of PostgreSQL's advisory locks: any number, as long as it is ours
 
 
@@ -53,3 +58,23 @@ def _wait(tell: Callable[[str], None]) -> Iterator[None]:
             tell(sentence)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+class Courtesy:
+    """Lets other writers in between the batches of a run, where they would wait for all of them."""
+
+    def __init__(self) -> None:
+        self.busy = 0.0
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Count how long the database was kept from others."""
+        started = time.monotonic()
+        yield
+        self.busy += time.monotonic() - started
+
+    def pause(self) -> None:
+        """Wait for a moment after enough writing on SQLite; PostgreSQL keeps nobody waiting."""
+        if self.busy > WITHOUT_PAUSE and not is_postgresql():
+            time.sleep(PAUSE)
+            self.busy = 0.0
