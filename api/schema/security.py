@@ -54,8 +54,12 @@ def components() -> dict[str, Schema]:
         | {
             "description": "What to change; at least one setting.",
             "minProperties": 1,
-            "properties": settings["properties"]
-            | {"embeddedIframe": iframe | {"minProperties": 1}},
+            "not": {
+                "description": "An object in which nothing is named changes nothing.",
+                "properties": {"embeddedIframe": {"maxProperties": 0}},
+                "required": ["embeddedIframe"],
+                "maxProperties": 1,
+            },
         },
         "SecurityAnswer": {
             "type": "object",
@@ -126,6 +130,17 @@ def _settings(prefix: str, name: str) -> Schema:
     answer: dict[str, Any] = {"answer": ref("Changed"), "example": {"details": EXAMPLE_DETAILS}}
     body: dict[str, Any] = {"body": ref("SecuritySettings"), "body_example": SETTINGS_EXAMPLE}
     shared: dict[str, Any] = {"parameters": [parameter("IfMatch")], "deprecated": old}
+    replacement = operation(
+        f"set{suffix}",
+        TAG,
+        "Replace the security settings",
+        description="Replaces everything: what is absent becomes off or empty. So does all of it "
+        "without a body.",
+        **body,
+        **answer,
+        **shared,
+    )
+    replacement["requestBody"]["required"] = False
     return {
         "get": operation(
             f"get{suffix}",
@@ -137,15 +152,7 @@ def _settings(prefix: str, name: str) -> Schema:
             tagged=True,
             deprecated=old,
         ),
-        "put": operation(
-            f"set{suffix}",
-            TAG,
-            "Replace the security settings",
-            description="Replaces everything: what is absent becomes off or empty.",
-            **body,
-            **answer,
-            **shared,
-        ),
+        "put": replacement,
         "patch": operation(
             f"change{suffix}",
             TAG,

@@ -148,5 +148,10 @@ def nullable(schema: Schema) -> Schema:
 
 
 def _portable(rules: Any) -> Any:
-    """Return a property's schema with the format that everybody knows for a web address."""
-    return rules | {"format": "uri"} if rules.get("format") == "http-uri" else rules
+    """Return a property's schema with the format that everybody knows for a web address.
+
+    An empty one is as good as none.
+    """
+    if rules.get("format") != "http-uri":
+        return rules
+    return {"anyOf": [rules | {"format": "uri"}, {"type": "string", "maxLength": 0}]}
