@@ -10,6 +10,7 @@ from access.permissions import (
     ALL_ACTIONS,
     NOT_WHILE_IMPERSONATING,
     Grant,
+    Permission,
     Permissions,
     Resource,
     Role,
@@ -46,6 +47,11 @@ class Actor(Author):
                 for grant in self.grants
             )
             object.__setattr__(self, "grants", allowed)
+
+    @property
+    def permissions(self) -> Permissions:
+        """All that the actor may do somewhere."""
+        return frozenset[Permission]().union(*(grant.permissions for grant in self.grants))
 
     def impersonated_by(self, impersonator: Author) -> "Actor":
         """Return the actor as somebody else acting in their name."""

@@ -179,7 +179,7 @@ NOT_WHILE_IMPERSONATING = permissions(
     Action.DELETE,
 )
 
-IMPERSONATOR_ROLES = frozenset(role for role in Role if role.value.endswith("_IMPERSONATOR"))
+IMPERSONATOR_ROLES = frozenset(role for role in Role if role.is_impersonator)
 
 
 @dataclass(frozen=True)

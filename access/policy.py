@@ -93,7 +93,7 @@ def require_something(actor: Actor) -> None:
     It holds no client feature, or calls from an address that its allow list refuses. A user reads
     what is their own without a permission.
     """
-    if actor.user is None and not any(grant.permissions for grant in actor.grants):
+    if actor.user is None and not actor.permissions:
         raise MissingPermission(Permission(Resource.INSTANCE_FEATURE, Action.READ))
 
 

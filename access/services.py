@@ -15,8 +15,14 @@ from django.utils.translation import gettext as _
 from access.asides import write_aside
 from access.impersonations import end_impersonations, end_impersonations_of, unexpired
 from access.models import AccessToken, Impersonation, Membership
-from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
-from access.permissions import permissions as permissions_of
+from access.permissions import (
+    IMPERSONATOR_ROLES,
+    Action,
+    Permission,
+    Resource,
+    Role,
+    named_permissions,
+)
 from events.services import Author, Entry, Origin, StreamKey, append
 from tenancy.identifiers import random_text
 from tenancy.levels import Level
@@ -156,8 +162,7 @@ def _check_permissions(names: Iterable[str]) -> list[str]:
             for name in unknown
         ]
         raise ValidationError({"permissions": faults})
-    parsed = map(Permission.parse, asked)
-    return sorted({str(each) for p in parsed for each in permissions_of([p.resource], p.action)})
+    return sorted(map(str, named_permissions(asked)))
 
 
 def _check_role_fits(user: User, role: Role, owner: Owner) -> None:

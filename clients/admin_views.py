@@ -29,7 +29,7 @@ from clients import forms as typed
 from clients import services
 from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient, Refusal
-from events.services import Origin, StreamKey, read_position
+from events.services import Origin, read_position
 from features.admin_views.finding import find_instances
 from tenancy.levels import Level
 from tenancy.models import Instance
@@ -302,8 +302,7 @@ def _try(form: forms.Form, act: Callable[[], Any]) -> Any:
 
 
 def _sequence(client: ApiClient) -> int:
-    key = StreamKey("client", client.instance.public_id, client.client_id)
-    return read_position(key).sequence
+    return read_position(services.stream_of(client)).sequence
 
 
 def _writable(actor: Actor) -> Q:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import NotAuthenticated, Throttled
@@ -14,11 +16,15 @@ from rest_framework.request import Request
 from access.actors import Actor
 from access.asides import write_aside
 from access.authentication import InvalidCredentials
+from access.callers import host_of, instance_of
+from access.permissions import Permission
+from access.policy import require
 from access.services import digest_of
 from clients.lookup import FoundClient, read_client
 from clients.models import ApiClient, RefusalReason
 from clients.refusals import (
     last_failures,
+    note_denied,
     note_refusal,
     storable,
     stored_address,
@@ -59,6 +65,29 @@ class ClientAuthentication(BaseAuthentication):
         )
         request._request.revision = signed_in.revision  # type: ignore[attr-defined]
         return signed_in.actor, signed_in.client
+
+
+def admit_client(
+    request: HttpRequest, parameters: Mapping[str, str], permission: Permission
+) -> SignedInClient:
+    """Return the client that calls, if it may do that to the instance that the request means.
+
+    Raises what sign_in_client raises, and UnknownHost, and PermissionDenied, whose cause is noted.
+    """
+    caller = sign_in_client(
+        request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace"),
+        parameters,
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request, "request_id", ""),
+    )
+    try:
+        require(
+            caller.actor, permission, instance_of(host_of(request), caller.actor, caller.revision)
+        )
+    except PermissionDenied as error:
+        note_denied(caller.actor, error, request)
+        raise
+    return caller
 
 
 def sign_in_client(

@@ -112,7 +112,7 @@ def describe(error: Exception) -> Problem:
     return Problem(500, "unexpected_error", "an unexpected error occurred")
 
 
-def answer(request: HttpRequest, members: Mapping[str, Any]) -> HttpResponse:
+def answer(members: Mapping[str, Any]) -> HttpResponse:
     """Return a success with what belongs beside ``stat``."""
     return _write({"stat": "ok", **members})
 

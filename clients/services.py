@@ -1,6 +1,5 @@
 """The one door to API clients: every surface makes and changes them through here."""
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from clients.catalogue import CLIENT_FEATURES, OWNER
 from clients.models import DESCRIPTION_LENGTH, ApiClient, ClientFeature, any_address
 from clients.networks import check_networks, is_address_allowed
 from events.services import Author, Entry, Origin, StreamKey, append
-from tenancy.identifiers import random_text
+from tenancy.identifiers import has_control_characters, random_text
 from tenancy.models import Instance
 
 ID_LENGTH = SECRET_LENGTH = 32
@@ -176,6 +175,11 @@ def delete_client(client: ApiClient, *, actor: Author, origin: Origin) -> None:
         current.delete()
 
 
+def stream_of(client: ApiClient) -> StreamKey:
+    """The history of a client."""
+    return StreamKey("client", client.instance.public_id, client.client_id)
+
+
 def check_feature_names(names: Iterable[str], field: str) -> list[str]:
     """Return names of client features with duplicates folded; ValidationError for the first bad."""
     unique = list(dict.fromkeys(names))
@@ -204,7 +208,7 @@ def check_description(text: str) -> str:
     if len(text) > DESCRIPTION_LENGTH:
         reason = _("must have at most %(count)d characters") % {"count": DESCRIPTION_LENGTH}
         raise ValidationError({"description": reason})
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+    if has_control_characters(text):
         raise ValidationError({"description": _("must not contain control characters")})
     return text
 
@@ -293,6 +297,5 @@ def _record(
     actor: Author,
     origin: Origin,
 ) -> None:
-    key = StreamKey("client", client.instance.public_id, client.client_id)
     entry = Entry(event_type, client.client_id, before=before, after=after)
-    append(key, [entry], actor=actor, origin=origin)
+    append(stream_of(client), [entry], actor=actor, origin=origin)

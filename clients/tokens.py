@@ -60,7 +60,7 @@ def issue_token_for(
         as_holder = _actor_of_user(holder, actor, instance)
     else:
         as_holder = _actor_of_client(holder, actor, instance)
-    held = frozenset[Permission]().union(*(grant.permissions for grant in as_holder.grants))
+    held = as_holder.permissions
     within = held & _may_hand_out(actor, as_holder, instance)
     if permissions is not None:
         wanted = named_permissions(permissions)

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 
-from access.callers import host_of, instance_of, origin_of
+from access.callers import origin_of
 from access.permissions import Action, Permission, Resource
-from access.policy import require
-from clients.authentication import SignedInClient, sign_in_client
+from clients.authentication import SignedInClient, admit_client
 from clients.envelope import (
     MissingArgument,
     answer,
@@ -24,7 +22,6 @@ from clients.envelope import (
     refuse,
 )
 from clients.models import ApiClient
-from clients.refusals import note_denied
 from clients.serializers import render_client
 from clients.services import (
     MAXIMUM_OVERLAP,
@@ -154,7 +151,7 @@ def endpoint(
         if request.method not in methods:
             return HttpResponseNotAllowed(methods)
         try:
-            return answer(request, handle(_admit(request, permission, required)))
+            return answer(handle(_admit(request, permission, required)))
         except ApiClient.DoesNotExist:  # deleted by somebody else in this very moment
             return refuse(request, invalid_id(target))
         except Exception as error:  # the envelope has a number for every one
@@ -166,18 +163,7 @@ def endpoint(
 def _admit(request: HttpRequest, permission: Permission, required: tuple[str, ...]) -> Call:
     """Return the call if the client's credentials are right and it may make this call."""
     parameters = read_parameters(request)
-    caller = sign_in_client(
-        request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace"),
-        parameters,
-        address=request.META.get("REMOTE_ADDR", ""),
-        request_id=getattr(request, "request_id", ""),
-    )
-    try:
-        instance = instance_of(host_of(request), caller.actor, caller.revision)
-        require(caller.actor, permission, instance)
-    except PermissionDenied as error:
-        note_denied(caller.actor, error, request)
-        raise
+    caller = admit_client(request, parameters, permission)
     for name in required:
         if not parameters.get(name, "").strip():
             raise MissingArgument(name)

@@ -16,10 +16,8 @@ from tenancy.hosts import is_accepted_host
 class RefuseUnknownHosts:
     """Answer 404 for a host that is nobody's, in JSON: nobody means a page of ours there.
 
-    The APIs' own views do the same for their paths.
-
-    They do it there because who asks can decide which instance is meant, and one query then reads
-    both; a host that is not even one is refused here for all.
+    The APIs' own views do the same for their paths: there, who asks can decide which instance is
+    meant, and one query reads both. A host that is not even one is refused here for all.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

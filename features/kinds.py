@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from features.raw import (
     MAX_DEPTH,
     MAX_INTEGER,
+    MAX_QUOTED,
     describe_type,
     is_a,
     is_storable,
@@ -297,17 +298,11 @@ class Object(Kind):
     def parse(self, raw: Any) -> dict[str, Any]:
         if not isinstance(raw, dict):
             raise InvalidValue(("", _("must be an object, not %(type)s", type=describe_type(raw))))
-        if not is_storable(raw):
+        if not all(map(is_storable_text, raw)):
+            raise InvalidValue(("", _UNSTORABLE))
+        if bad := [name for name in raw if not is_storable({name: raw[name]})]:
             raise InvalidValue(
-                (
-                    "",
-                    _(
-                        "must hold no NUL, lone surrogate, number beyond ±%(number)s or "
-                        "nesting deeper than %(depth)s",
-                        number=MAX_INTEGER,
-                        depth=MAX_DEPTH,
-                    ),
-                )
+                *((f".{name[:MAX_QUOTED]}", _UNSTORABLE) for name in bad[:MAX_PROBLEMS])
             )
         spelled, value = self._rename(raw)
         value = self._fill(value)
@@ -404,6 +399,11 @@ def _unknown_choice(member: str | int, choices: Sequence[str]) -> str:
     return _("%(name)s is not one of the names%(hint)s", name=quote(member), hint=hint)
 
 
+_UNSTORABLE = _(
+    "must hold no NUL, lone surrogate, number beyond ±%(number)s or nesting deeper than %(depth)s",
+    number=MAX_INTEGER,
+    depth=MAX_DEPTH,
+)
 _CHOICES = _("the choices must be a list of different names")
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from access.actors import Actor, actor_for, author_of
 from access.authentication import read_token
 from access.models import AccessToken
-from access.permissions import Action, Permission
+from access.permissions import names_of
 from access.services import issue_token
 from clients.models import ApiClient
 from events.services import Origin
@@ -111,7 +111,7 @@ def introspect_token(call: Call) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "active": True,
         "sub": actor.id,
-        "scope": " ".join(scope_of(actor)),
+        "scope": " ".join(names_of(actor.permissions)),
         "exp": int(token.expires_at.timestamp()),
         "iat": int(token.created_at.timestamp()),
         "token_type": "Bearer",
@@ -121,17 +121,6 @@ def introspect_token(call: Call) -> dict[str, Any]:
     if client_id := _client_of(token):
         answer["client_id"] = client_id
     return answer
-
-
-def scope_of(actor: Actor) -> list[str]:
-    """Return the names of all that the actor may do somewhere, without what reading implies."""
-    held = {permission for grant in actor.grants for permission in grant.permissions}
-    return sorted(
-        str(permission)
-        for permission in held
-        if permission.action is not Action.EFFECTIVE
-        or Permission(permission.resource, Action.READ) not in held
-    )
 
 
 def _check_grant_type(instance: Instance, parameters: Mapping[str, str]) -> None:
@@ -191,7 +180,8 @@ SUBJECTS: Mapping[str, Read] = {ACCESS_TOKEN: _by_token, USER_ID: _by_id}
 
 def _choose_scope(subject: Subject, impersonator: Subject, asked: str | None) -> list[str]:
     """Return the permissions of the new token: those asked for, or all that it can have."""
-    possible = scope_of(subject.actor.impersonated_by(author_of(impersonator.user)))
+    actor = subject.actor.impersonated_by(author_of(impersonator.user))
+    possible = names_of(actor.permissions)
     if asked is None:
         return possible
     names = asked.split(" ")

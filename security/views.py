@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.callers import host_of, instance_of, origin_of
+from access.callers import origin_of
 from access.permissions import Action, Permission, Resource
 from access.policy import require
 from access.views import ApiViewSet
-from clients.authentication import sign_in_client
-from clients.refusals import note_denied
+from clients.authentication import admit_client
 from events.models import Surface
 from features.serializers import names_tag, parse_if_match, render_details
 from security.exchange import Call
@@ -88,16 +86,5 @@ def oauth_endpoint(
 def _admit(request: HttpRequest) -> Call:
     """Return the call if the client's credentials are right and it may issue tokens here."""
     parameters = read_form(request)
-    caller = sign_in_client(
-        request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace"),
-        parameters,
-        address=request.META.get("REMOTE_ADDR", ""),
-        request_id=getattr(request, "request_id", ""),
-    )
-    try:
-        instance = instance_of(host_of(request), caller.actor, caller.revision)
-        require(caller.actor, ISSUE, instance)
-    except PermissionDenied as error:
-        note_denied(caller.actor, error, request)
-        raise
+    caller = admit_client(request, parameters, ISSUE)
     return Call(caller.client, parameters, origin_of(request, caller.actor, Surface.API))

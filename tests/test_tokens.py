@@ -158,5 +158,9 @@ def test_revoke_token__twice__is_recorded_once(cast):
     for _ in range(2):
         revoke_token(issued.row, **BY)
 
-    types = Event.objects.filter(stream__kind="token").order_by("id").values_list("type", flat=True)
+    types = (
+        Event.objects.filter(stream__kind="user.token")
+        .order_by("id")
+        .values_list("type", flat=True)
+    )
     assert list(types) == ["tokens.issued", "tokens.revoked"]
