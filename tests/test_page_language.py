@@ -75,3 +75,11 @@ def test_language__chosen_on_the_page_to_sign_in__is_kept_for_a_year(cast, clien
     assert answer.url == reverse("admin:login")
     assert answer.cookies["django_language"]["max-age"] == 365 * 24 * 60 * 60
     assert 'lang="de"' in client.get(reverse("admin:login")).content.decode()
+
+
+def test_language__while_the_sign_in_page_keeps_what_was_typed__cannot_be_changed(cast, client):
+    page = client.post(reverse("admin:owner_features", args=["system", 1]), {"reason": "typed"})
+
+    # Changing it leads to another page, and what was typed would be lost.
+    assert 'name="kept"' in page.content.decode()
+    assert 'action="/admin/language/"' not in page.content.decode()
