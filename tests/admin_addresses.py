@@ -1,8 +1,10 @@
 """Every address of the admin, read from its own table, so that no page can be forgotten."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
+from uuid import uuid4
 
 from django.apps import apps
 from django.contrib import admin
@@ -10,8 +12,9 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from events.models import Event
 from features.models import Feature
+from features.services import lock_feature, set_features
 from tenancy.models import Organization, System, User
-from tests.factories import Cast
+from tests.factories import BY, ORIGIN, TESTER, Cast, make_client, token_for
 
 # Addresses that show no page when they are opened, and why.
 NO_PAGES = {
@@ -29,6 +32,17 @@ NO_PAGES = {
     "access_accesstoken_add": "refused: the API and a command issue tokens",
 }
 OF_INSTANCES = {"owner_security"}
+
+
+def furnish(cast: Cast) -> None:
+    """Put something on every page: clients, overrides, a lock, a token, and what was changed."""
+    make_client(cast.instance, "owner", description="Importer")
+    set_features(cast.acme, {"actions": False, "login_v2": {"required": True}}, **BY)
+    set_features(cast.bob, {"improved_performance": ["IMPROVED_PERFORMANCE_PROJECT"]}, **BY)
+    set_features(cast.instance, {"actions": True, "user_schema": True}, **BY)
+    lock_feature(cast.instance, "user_schema", **BY)
+    token_for(cast.bob)
+    set_features(cast.bob, {"actions": False}, actor=TESTER, origin=replace(ORIGIN, run=uuid4()))
 
 
 def pages_of(cast: Cast) -> list[str]:

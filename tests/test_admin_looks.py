@@ -1,16 +1,14 @@
 """How the admin looks in a real browser: light, dark, narrow, and to axe."""
 
 import re
-from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 
 from config.settings import BASE_DIR
-from features.services import lock_feature, set_features
-from tests.admin_addresses import addresses_of, others_of, pages_of
+from features.services import set_features
+from tests.admin_addresses import addresses_of, furnish, others_of, pages_of
 from tests.browsing import Visitor, sign_in
-from tests.factories import BY, ORIGIN, TESTER, make_cast, make_client, token_for
+from tests.factories import BY, make_cast
 
 pytestmark = pytest.mark.once
 
@@ -25,13 +23,7 @@ def cast(transactional_db):
 @pytest.fixture
 def furnished(cast):
     """The cast with something on every page."""
-    make_client(cast.instance, "owner", description="Importer")
-    set_features(cast.acme, {"actions": False, "login_v2": {"required": True}}, **BY)
-    set_features(cast.bob, {"improved_performance": ["IMPROVED_PERFORMANCE_PROJECT"]}, **BY)
-    set_features(cast.instance, {"user_schema": True}, **BY)
-    lock_feature(cast.instance, "user_schema", **BY)
-    token_for(cast.bob)
-    set_features(cast.bob, {"actions": False}, actor=TESTER, origin=replace(ORIGIN, run=uuid4()))
+    furnish(cast)
     return cast
 
 

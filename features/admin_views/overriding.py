@@ -17,7 +17,7 @@ from tenancy.levels import OWNED_LEVELS, Level
 
 ROWS_A_PAGE = 50
 OWNED_BY = {
-    Level.SYSTEM: (),
+    Level.SYSTEM: ("owner",),
     Level.INSTANCE: ("owner",),
     Level.ORGANIZATION: ("owner__instance",),
     Level.USER: ("owner__instance", "owner__organization__instance"),
