@@ -2,7 +2,7 @@
 
 ./run bench                       the server
 ./run bench bulk [ARGUMENTS]      bulk changes, beside their floor
-./run bench admin [--users N]     pages of the admin, in a small and in a large database
+./run bench admin [ARGUMENTS]     pages of the admin, in a small and in a large database
 ./run bench server [ARGUMENTS]
 """
 
