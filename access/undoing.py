@@ -103,6 +103,11 @@ def way_of(event_type: str) -> Way:
     return _ways.get(event_type, UNKNOWN)
 
 
+def registered_types() -> frozenset[str]:
+    """Return the types of events of which somebody has said how they are taken back."""
+    return frozenset(_ways)
+
+
 def is_final(event_type: str) -> bool:
     """Whether nobody can take back events of that type."""
     return isinstance(way_of(event_type), Final)
@@ -141,6 +146,11 @@ class UndoPlan:
     def changes(self) -> list[tuple[Event, State]]:
         """Everything that would become another."""
         return [(step.event, s) for step in self.steps for s in step.states if not s.is_so_already]
+
+    @property
+    def events(self) -> list[Event]:
+        """The events that would be taken back."""
+        return [step.event for step in self.steps]
 
     @property
     def moved(self) -> list[Fault]:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from access import places
 from access.actors import Actor
 from access.admin import PolicyAdmin
 from access.policy import NOTHING, MissingPermission, allows, covered
@@ -94,3 +95,4 @@ _site = strata_site()
 _site.searches[gettext_lazy("API clients")] = admin_views.search_clients
 _site.cards.append(admin_views.clients_card)
 _site.attentions.append(admin_views.clients_about_to_expire)
+places.register("client", admin_views.find_client_pages)

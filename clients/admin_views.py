@@ -22,6 +22,7 @@ from django.utils.translation import pgettext
 from access.actors import Actor
 from access.pages import page_context, tell_saved
 from access.permissions import Action, Permission, Resource
+from access.places import Place, Texts, within_instances
 from access.policy import allows, covered, require
 from access.sites import Card, Found, Notice, actor_of, origin_of
 from access.typed import typed_in
@@ -317,6 +318,18 @@ def _meant_instance(actor: Actor, text: str) -> Instance | None:
         return exact
     found = [one for one in find_instances(actor, text, 2) if allows(actor, WRITE, one)]
     return found[0] if len(found) == 1 else None
+
+
+def find_client_pages(actor: Actor, texts: set[Texts]) -> dict[Texts, Place]:
+    """Return where the histories of clients lead."""
+    seen = covered(actor, READ, {Level.INSTANCE: "instance"})
+    rows = ApiClient.objects.filter(seen, within_instances(texts, "instance", "client_id"))
+    return {
+        (client.instance.public_id, client.client_id): Place(
+            str(client), reverse("admin:clients_apiclient_change", args=[client.pk])
+        )
+        for client in rows.select_related("instance")
+    }
 
 
 def search_clients(actor: Actor, text: str) -> list[Found]:

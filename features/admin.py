@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from access import places
 from access.actors import Actor
 from access.admin import PolicyAdmin
 from access.policy import EVERYTHING, allows
@@ -119,6 +120,7 @@ def add_pages(site: StrataSite) -> None:
         _("Users"): finding.search_users,
         _("History"): finding.search_history,
     }
+    places.register("definition", finding.find_feature_pages)
     site.cards += [overview.tenants_card, overview.features_card]
     site.attentions += [overview.features_needing_attention, overview.failed_sign_ins]
 

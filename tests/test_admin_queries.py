@@ -43,7 +43,7 @@ def test_grid__many_features__costs_the_same_queries_and_shows_a_page(
 
 
 @pytest.mark.parametrize(
-    ("name", "limit"), [("history", 7), ("overrides", 16), ("index", 22), ("search", 20)]
+    ("name", "limit"), [("history", 10), ("overrides", 16), ("index", 22), ("search", 20)]
 )
 def test_page__more_rows__costs_the_same_queries(
     cast, client, name, limit, django_assert_max_num_queries

@@ -14,8 +14,6 @@ from django.utils.translation import pgettext
 
 from access.permissions import Role
 from access.role_texts import ROLE_SAYS
-from access.undoing import is_planned, why_final
-from events.models import Event, Stream
 from tenancy.levels import Level
 from tenancy.models import Owner
 
@@ -148,65 +146,12 @@ def with_query(context: template.Context, **changes: Any) -> str:
 
 
 @register.simple_tag
-def stream_badge(stream: Stream) -> SafeString:
-    """Return a badge that names what a history is of."""
-    if stream.level:
-        return level_badge(stream.level, stream.owner)
-    name = _("Definition") if stream.kind == "definition" else _("API client")
-    return format_html('<span class="badge">{} <b>{}</b></span>', name, stream.owner)
-
-
-@register.simple_tag
 def override(shown: Any) -> SafeString:
     """Return an override's value with its lock; None inherits."""
     locked = format_html(' <span class="badge locked">{}</span>', _("locked"))
     return format_html(
         "{}{}", value(shown.value if shown else None), locked if shown and shown.locked else ""
     )
-
-
-@register.simple_tag
-def said(event: Event) -> SafeString:
-    """Return what an event says that is about no feature: what is other than before.
-
-    Several things at once, such as those of a new client, stand there each by its name.
-    """
-    before, after = event.before, event.after
-    if isinstance(after, dict) or isinstance(before, dict):
-        old = before if isinstance(before, dict) else {}
-        new = after if isinstance(after, dict) else {}
-        parts = [
-            (name, value(now))
-            for name, now in (new or old).items()
-            if (not new or now != old.get(name)) and now not in (None, [], "")
-        ]
-    elif before is None or after is None:
-        parts = [("", value(before if after is None else after))]
-    else:
-        parts = [("", format_html("{} → {}", value(before), value(after)))]
-    if before is None and after is None:
-        parts = []
-    return format_html('<p class="said">{}</p>', format_html_join("", "<span>{} {}</span>", parts))
-
-
-@register.filter
-def is_feature(event: Event) -> bool:
-    """Whether an event is about a feature's value."""
-    return is_planned(event.type)
-
-
-@register.filter(name="why_final")
-def why_it_is_final(event: Event) -> str:
-    """Return why nobody can take an event back; the empty text where one can."""
-    return why_final(event)
-
-
-@register.filter
-def state(raw: Any) -> SafeString:
-    """Return what is there, or was, of anything but a feature."""
-    if raw is None:
-        return format_html('<span class="faint">{}</span>', _("not set"))
-    return value(raw)
 
 
 @register.simple_tag

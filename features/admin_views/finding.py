@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from access.actors import Actor
 from access.pages import page_context, page_of
+from access.places import Place, Texts
 from access.policy import visible, visible_events
 from access.sites import Found, actor_of, strata_site
 from events.models import Event
@@ -67,6 +68,15 @@ def find_users(actor: Actor, text: str, limit: int) -> list[User]:
 def find_people(actor: Actor, text: str, limit: int) -> list[Owner]:
     """Return the users and organizations that the actor sees whose name begins so."""
     return [*find_users(actor, text, limit), *find_organizations(actor, text, limit)][:limit]
+
+
+def find_feature_pages(_actor: Actor, texts: set[Texts]) -> dict[Texts, Place]:
+    """Return where the histories of definitions lead; everybody sees them all."""
+    rows = Feature.objects.filter(key__in=[key for _, key in texts])
+    return {
+        ("", row.key): Place(row.name, reverse("admin:features_feature_change", args=[row.pk]))
+        for row in rows
+    }
 
 
 def search(request: HttpRequest) -> HttpResponse:
