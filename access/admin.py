@@ -20,13 +20,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from access import admin_views
+from access import admin_views, passwords
 from access.actors import Actor
 from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
 from access.policy import NOTHING, MissingPermission, allows, covered, may_see, visible
 from access.services import revoke_token
-from access.sites import actor_of, origin_of
+from access.sites import actor_of, origin_of, strata_site
 from access.templatetags.strata import level_badge, moment, yes
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, System, User
@@ -314,6 +314,9 @@ class MembershipAdmin(PolicyAdmin):
 
     def shows(self, actor: Actor, obj: Membership) -> bool:
         return may_see(actor, obj.user) and may_see(actor, obj.owner)
+
+
+strata_site().add_page("tenancy/user/<int:key>/password/", passwords.user_password, "user_password")
 
 
 END_TOKENS = Permission(Resource.TOKENS, Action.DELETE)

@@ -22,9 +22,18 @@ from access.actors import Actor
 from access.models import Membership
 from access.pages import OWNERS, owner_context, page_context, page_of, tell_saved
 from access.permissions import Action, Permission, Resource, Role
-from access.policy import MissingPermission, allows, covered, may_grant, may_see, require, visible
+from access.policy import (
+    MissingPermission,
+    allows,
+    covered,
+    may_grant,
+    may_see,
+    may_set_password,
+    require,
+    visible,
+)
 from access.role_texts import ROLE_SAYS
-from access.services import grant_role, revoke_role
+from access.services import grant_role, revoke_role, roles_of
 from access.sites import actor_of, origin_of
 from access.typed import typed_in
 from events.services import Origin
@@ -146,7 +155,7 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
         "may_write": may_write,
         "may_delete": may_delete,
         "write_permission": str(kind.may(Action.WRITE)),
-        "memberships": _memberships(actor, owner),
+        **_sign_in_context(actor, owner),
         "back": f"admin:tenancy_{owner.level.label}_changelist",
     }
     return TemplateResponse(request, "admin/tenants/form.html", context)
@@ -289,14 +298,16 @@ def _delete(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
     return redirect(f"admin:tenancy_{owner.level.label}_changelist")
 
 
-def _memberships(actor: Actor, owner: Owner) -> list[Membership]:
-    """Return the roles that a user holds, as far as the actor sees on what."""
+def _sign_in_context(actor: Actor, owner: Owner) -> dict[str, Any]:
+    """Return a user's roles, as far as the actor sees on what, and the way to a new password."""
     if not isinstance(owner, User):
-        return []
-    rows = Membership.objects.filter(user=owner).select_related(
-        "user", "instance", "organization__instance"
-    )
-    return [row for row in rows[:100] if may_see(actor, row.owner)]
+        return {}
+    held = roles_of(owner)
+    may_set = may_set_password(actor, owner, [(Role(row.role), row.owner) for row in held])
+    return {
+        "memberships": [row for row in held[:100] if may_see(actor, row.owner)],
+        "may_set_password": may_set and owner != actor.user,
+    }
 
 
 def _check_password(form: django_forms.Form, fields: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from access.role_texts import role_choices
@@ -103,3 +105,26 @@ class MembershipForm(forms.Form):
         required=False,
         help_text=_("An instance or organization; empty for a role of the system."),
     )
+
+
+class PasswordForm(forms.Form):
+    """A new password, typed twice."""
+
+    password = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=lazy(password_validators_help_text_html, str)(),
+    )
+    password_again = forms.CharField(
+        label=_("New password again"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean_password_again(self) -> str:
+        """Return the password. ValidationError when it was typed in two ways."""
+        again: str = self.cleaned_data["password_again"]
+        if self.cleaned_data.get("password", again) != again:
+            raise forms.ValidationError(_("These are two different passwords."))
+        return again

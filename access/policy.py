@@ -12,11 +12,11 @@ from django.db.models.functions import Concat
 from django.db.models.lookups import In
 from django.utils.translation import gettext as _
 
-from access.actors import Actor
+from access.actors import SUPERUSER, Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
 from events.values import TextOf
 from tenancy.levels import OWNED_LEVELS, Level
-from tenancy.models import Instance, Organization, Owner, User
+from tenancy.models import Instance, Organization, Owner, System, User
 
 NOTHING = Q(pk__in=[])
 EVERYTHING = ~NOTHING  # an empty Q would vanish in an "or"
@@ -153,6 +153,27 @@ def may_grant(actor: Actor, role: Role, owner: Owner) -> bool:
         write = Permission(Resource.POLICY, Action.WRITE)
         return instance is not None and allows(actor, write, instance)
     return all(allows(actor, permission, owner) for permission in role.permissions)
+
+
+def may_set_password(actor: Actor, user: User, held: Iterable[tuple[Role, Owner]]) -> bool:
+    """Whether the actor may give the user a password, with which they could act as that user.
+
+    ``held`` are all roles of the user: only who could give each of them may, and nobody while they
+    act in somebody else's name. A superuser's is for who may everything.
+    """
+    if actor.impersonator or not allows(actor, Permission(Resource.USERS, Action.WRITE), user):
+        return False
+    if user.is_superuser:
+        everything = SUPERUSER.permissions
+        return all(allows(actor, permission, System()) for permission in everything)
+    return all(may_grant(actor, role, owner) for role, owner in held)
+
+
+def require_password(actor: Actor, user: User, held: Iterable[tuple[Role, Owner]]) -> None:
+    """Raise MissingPermission unless the actor may give the user a password."""
+    require(actor, Permission(Resource.USERS, Action.WRITE), user)
+    if not may_set_password(actor, user, held):
+        raise MissingPermission(Permission(Resource.MEMBERSHIPS, Action.WRITE))
 
 
 def _reading(effective: bool) -> Action:

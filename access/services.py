@@ -134,6 +134,12 @@ def grant_role(
     return membership
 
 
+def roles_of(user: User) -> list[Membership]:
+    """Return the roles that a user holds, each with what it is held on; one query."""
+    held = Membership.objects.filter(user=user).select_related("instance", "organization__instance")
+    return list(held.order_by("pk"))
+
+
 def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> None:
     """Take a role away; one that is gone already is left alone."""
     entry = Entry("roles.revoked", membership.role, before=membership.owner.reference)

@@ -181,6 +181,13 @@ class StrataSite(AdminSite):
             restore(request, kept)
         return response
 
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Change one's own password, with a record of it."""
+        from access.passwords import OwnPassword
+
+        context = {**self.each_context(request), **(extra_context or {})}
+        return OwnPassword.as_view(extra_context=context)(request)
+
     def ask_to_sign_in(self, request: HttpRequest) -> TemplateResponse:
         """Show the sign-in page with what was typed in it, signed, as the session is gone."""
         return self._sign_in_page(request, request.get_full_path(), pack(request))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, TypeVar
 
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError, Q
@@ -21,6 +22,8 @@ from tenancy.revision import touch_revision
 from tenancy.uniqueness import save_unique
 
 TENANT = "tenant"  # what these events are about, in the kinds of their streams
+
+PASSWORD_LENGTH = 1000
 
 AnyOwner = TypeVar("AnyOwner", bound=Owner)
 
@@ -107,6 +110,26 @@ def change_tenant(
         append(StreamKey.of(changed, TENANT), entries, actor=actor, origin=origin)
         _touch_revision_for(changed)
     return changed
+
+
+def set_password(user: User, password: str, *, actor: Author, origin: Origin) -> None:
+    """Give a user a new password, which ends their sessions; no event ever holds it.
+
+    ValidationError with what Django's validators find wrong with it.
+    """
+    if len(password) > PASSWORD_LENGTH:
+        reason = _("must have at most %(count)d characters") % {"count": PASSWORD_LENGTH}
+        raise ValidationError({"password": reason})
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None
+    changed = copy(user)
+    changed.set_password(password)
+    with transaction.atomic():
+        changed.save(update_fields=["password"])
+        entry = Entry("tenants.password_set")
+        append(StreamKey.of(changed, TENANT), [entry], actor=actor, origin=origin)
 
 
 def set_domains(

@@ -110,6 +110,9 @@ WAYS: dict[str, Way] = {
         gettext_lazy("What was made is only deleted by hand: that is for good.")
     ),
     "tenants.deleted": Final(gettext_lazy("What is deleted is gone, with its roles and tokens.")),
+    "tenants.password_set": Final(
+        gettext_lazy("The password of before is kept nowhere: set another.")
+    ),
     "tokens.issued": Final(gettext_lazy("A token is out once it is issued: end it instead.")),
     "tokens.revoked": Final(gettext_lazy("A token that was ended is kept nowhere: issue another.")),
     "impersonation.started": Final(gettext_lazy("It has happened: end it instead.")),

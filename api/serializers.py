@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from access.permissions import Role, named_permissions, names_of
 from access.services import DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
+from access.tenants import PASSWORD_LENGTH
 from features.raw import describe_type
 from tenancy.identifiers import PUBLIC_ID_MAX_LENGTH
 from tenancy.spelling import did_you_mean
@@ -134,6 +135,12 @@ class UserSerializer(StrictSerializer):
     is_active = FlagField(required=False)
     is_staff = FlagField(required=False)
     created = serializers.DateTimeField(source="created_at", read_only=True)
+
+
+class PasswordSerializer(StrictSerializer):
+    """A user's new password, which goes one way only."""
+
+    password = TextField(write_only=True, max_length=PASSWORD_LENGTH)
 
 
 class MembershipSerializer(StrictSerializer):

@@ -5,6 +5,7 @@ from api.views.events import EventViewSet, RunViewSet
 from api.views.explain import ExplainViewSet
 from api.views.memberships import MembershipViewSet
 from api.views.overrides import LockViewSet, OverrideViewSet
+from api.views.passwords import PasswordViewSet
 from api.views.plans import PlanViewSet
 from api.views.tenants import InstanceViewSet, OrganizationViewSet, UserViewSet
 from api.views.tokens import TokenViewSet
@@ -13,6 +14,7 @@ router = SimpleRouter(trailing_slash=False)
 router.register("instances", InstanceViewSet, "instance")
 router.register("organizations", OrganizationViewSet, "organization")
 router.register("users", UserViewSet, "user")
+router.register("passwords", PasswordViewSet, "password")
 router.register("memberships", MembershipViewSet, "membership")
 router.register("tokens", TokenViewSet, "token")
 router.register("features", DefinitionViewSet, "definition")

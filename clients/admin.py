@@ -16,9 +16,9 @@ from access import places
 from access.actors import Actor
 from access.admin import PolicyAdmin
 from access.policy import NOTHING, MissingPermission, allows, covered
-from access.sites import actor_of, strata_site
+from access.sites import Tab, actor_of, strata_site
 from access.templatetags.strata import moment
-from clients import admin_views
+from clients import admin_views, token_views
 from clients.models import ApiClient
 from tenancy.levels import Level
 
@@ -92,6 +92,8 @@ class ApiClientAdmin(PolicyAdmin):
 
 
 _site = strata_site()
+_site.add_page("owner/<str:level>/<int:key>/tokens/", token_views.owner_tokens, "owner_tokens")
+_site.tabs.append(Tab("tokens", gettext_lazy("Access tokens"), Level.USER, token_views.is_shown))
 _site.searches[gettext_lazy("API clients")] = admin_views.search_clients
 _site.cards.append(admin_views.clients_card)
 _site.attentions.append(admin_views.clients_about_to_expire)

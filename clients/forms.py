@@ -6,8 +6,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from access.permissions import Action, Permission, Resource
+from access.services import DESCRIPTION_LENGTH as DESCRIPTION_LENGTH_OF_TOKENS
+from access.services import MAXIMUM_LIFETIME
 from clients.catalogue import CLIENT_FEATURES
 from clients.models import DESCRIPTION_LENGTH
+from tenancy.spelling import did_you_mean
 
 MAXIMUM_HOURS = 168
 
@@ -92,3 +96,43 @@ class ClientForm(DescriptionForm, ExpiryForm, FeaturesForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.order_fields(self.field_order)
+
+
+class TokenForm(forms.Form):
+    """A new bearer token of a user."""
+
+    description = forms.CharField(
+        label=_("Description"),
+        required=False,
+        max_length=DESCRIPTION_LENGTH_OF_TOKENS,
+        help_text=_("What it is for."),
+    )
+    expires_in_days = forms.IntegerField(
+        label=_("Ends after so many days"),
+        min_value=1,
+        max_value=MAXIMUM_LIFETIME.days,
+        help_text=_("1 to 365."),
+    )
+    permissions = forms.CharField(
+        label=_("Permissions"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_(
+            "One a line, such as org.feature.read. Empty: all that the user and you both may do."
+        ),
+    )
+
+    def clean_permissions(self) -> list[str] | None:
+        """Return the names, None for none. ValidationError for each that is no permission."""
+        text: str = self.cleaned_data["permissions"]
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+        known = [str(Permission(resource, action)) for resource in Resource for action in Action]
+        if unknown := [name for name in names if name not in known]:
+            raise forms.ValidationError(
+                [
+                    _("There is no permission %(name)s.")
+                    % {"name": f'"{name}"{did_you_mean(name, known)}'}
+                    for name in unknown
+                ]
+            )
+        return names or None

@@ -34,7 +34,7 @@ from access.services import IssuedToken, issue_token
 from clients.models import ApiClient
 from events.services import Origin
 from tenancy.levels import Level
-from tenancy.models import Instance, User
+from tenancy.models import Owner, System, User
 
 WRITE_SETTINGS = Permission(Resource.POLICY, Action.WRITE)
 
@@ -48,20 +48,18 @@ def issue_token_for(
     actor: Actor,
     origin: Origin,
 ) -> IssuedToken:
-    """Issue a token for a user or a client of the issuer's instance.
+    """Issue a token for a user or a client of the issuer's instance, or for an operator.
 
     Without ``permissions`` it may all that the rules of this module leave. MissingPermission for
     what the issuer may not hand out, ValidationError for what the holder does not have.
     """
-    instance = holder.instance
-    if instance is None:
-        raise ValueError("an operator of the system belongs to no instance that could issue")
+    place: Owner = holder.instance or System()  # operators belong to the system
     if isinstance(holder, User):
-        as_holder = _actor_of_user(holder, actor, instance)
+        as_holder = _actor_of_user(holder, actor, place)
     else:
-        as_holder = _actor_of_client(holder, actor, instance)
+        as_holder = _actor_of_client(holder, actor, place)
     held = as_holder.permissions
-    within = held & _may_hand_out(actor, as_holder, instance)
+    within = held & _may_hand_out(actor, as_holder, place)
     if permissions is not None:
         wanted = named_permissions(permissions)
         _require_subset(wanted, held, within)
@@ -76,7 +74,7 @@ def issue_token_for(
     )
 
 
-def _actor_of_user(user: User, issuer: Actor, instance: Instance) -> Actor:
+def _actor_of_user(user: User, issuer: Actor, place: Owner) -> Actor:
     if not user.is_active:
         raise ValidationError({"user": _("the user is not active")})
     held = Membership.objects.filter(user=user).values_list(
@@ -84,34 +82,34 @@ def _actor_of_user(user: User, issuer: Actor, instance: Instance) -> Actor:
     )
     memberships = list(held)
     if any(Role(role).is_impersonator for role, _instance, _organization in memberships):
-        require(issuer, WRITE_SETTINGS, instance)
+        require(issuer, WRITE_SETTINGS, place)
     return actor_for(user, memberships)
 
 
-def _actor_of_client(client: ApiClient, issuer: Actor, instance: Instance) -> Actor:
+def _actor_of_client(client: ApiClient, issuer: Actor, place: Owner) -> Actor:
     as_holder = client.as_actor()
     if as_holder is None:
         raise ValidationError({"client": _("the client is disabled or has expired")})
     for grant in as_holder.grants:
-        excess = grant.permissions - _may_hand_out(issuer, as_holder, instance)
+        excess = grant.permissions - _may_hand_out(issuer, as_holder, place)
         if excess:
             raise MissingPermission(min(excess, key=str))
     return as_holder
 
 
-def _may_hand_out(issuer: Actor, holder: Actor, instance: Instance) -> Permissions:
+def _may_hand_out(issuer: Actor, holder: Actor, place: Owner) -> Permissions:
     """Return what the issuer may do wherever the holder's grants reach."""
-    in_instance = frozenset[Permission]()
+    in_place = frozenset[Permission]()
     everywhere = frozenset[Permission]()
     for grant in issuer.grants:
-        if grant.covers(instance):
-            in_instance |= grant.permissions
+        if grant.covers(place):
+            in_place |= grant.permissions
         if grant.level is Level.SYSTEM:
             everywhere |= grant.permissions
     held_everywhere = frozenset[Permission]().union(
         *(grant.permissions for grant in holder.grants if grant.level is Level.SYSTEM)
     )
-    return in_instance - (held_everywhere - everywhere)
+    return in_place - (held_everywhere - everywhere)
 
 
 def _require_subset(wanted: Permissions, held: Permissions, within: Permissions) -> None:

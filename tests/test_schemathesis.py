@@ -46,7 +46,7 @@ for name, texts in {
 ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "429"]
 RULED = [
     *("createMembership", "issueToken", "exchangeToken", "createDefinition", "lockFeature"),
-    *("createPlan", "applyPlan"),
+    *("createPlan", "applyPlan", "setPassword"),
 ]
 FORMS = ("/clients", "/oauth")
 

@@ -1,9 +1,10 @@
-"""What the management API has beside resources: explanations and tokens."""
+"""What the management API has beside resources: explanations, passwords and tokens."""
 
 from access.services import DEFAULT_LIFETIME, DESCRIPTION_LENGTH, MAXIMUM_LIFETIME
+from access.tenants import PASSWORD_LENGTH
 from api.schema.operations import Schema, in_path, operation, parameter, query, ref
 from api.schema.resources import NUMBER, PREFIX, page_of, paging
-from api.schema.values import EXAMPLE_TIME, ID, MAYBE_TIME, TIME, closed
+from api.schema.values import EXAMPLE_TIME, ID, MAYBE_TIME, TEXT_PATTERN, TIME, closed
 from api.views.tokens import TokenViewSet
 
 TOKEN_EXAMPLE = {
@@ -46,7 +47,7 @@ EXPLANATION_EXAMPLE = {
 
 
 def components() -> dict[str, Schema]:
-    """Return the schemas of an explanation and of tokens."""
+    """Return the schemas of an explanation, of a password and of tokens."""
     level: dict[str, Schema] = {
         "level": {"type": "string", "description": "`default` or one of the four levels."},
         "owner": {"type": ["string", "null"]},
@@ -92,6 +93,20 @@ def components() -> dict[str, Schema]:
             "properties": token
             | {"token": {"type": "string", "description": "Shown in this answer and never again."}},
         },
+        "NewPassword": {
+            "type": "object",
+            "required": ["password"],
+            "properties": {
+                "password": {
+                    "type": "string",
+                    "format": "password",
+                    "minLength": 1,
+                    "maxLength": PASSWORD_LENGTH,
+                    "pattern": TEXT_PATTERN,
+                }
+            },
+            "additionalProperties": False,
+        },
         "TokenPage": page_of(ref("Token")),
         "NewToken": {
             "type": "object",
@@ -120,9 +135,10 @@ def components() -> dict[str, Schema]:
 
 
 def paths() -> dict[str, Schema]:
-    """Return the paths of explanations and tokens."""
+    """Return the paths of explanations, passwords and tokens."""
     return {
         f"{PREFIX}/explain": {"get": _explain()},
+        f"{PREFIX}/passwords/{{public_id}}": {"put": _set_password()},
         f"{PREFIX}/tokens": {"get": _list_tokens(), "post": _issue_token()},
         f"{PREFIX}/tokens/{{token_id}}": {
             "delete": operation(
@@ -134,6 +150,21 @@ def paths() -> dict[str, Schema]:
             )
         },
     }
+
+
+def _set_password() -> Schema:
+    return operation(
+        "setPassword",
+        "Tenants",
+        "Set a user's password",
+        description="The user's sessions end; tokens go on. Takes user.write, and for a user who "
+        "holds roles the right to grant each of them. The password is checked by the server's "
+        "rules and is nowhere told again.",
+        parameters=[in_path("public_id", "The user's id.", ID)],
+        body=ref("NewPassword"),
+        body_example={"password": "correct horse battery staple"},
+        status=204,
+    )
 
 
 def _explain() -> Schema:
