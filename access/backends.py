@@ -1,5 +1,6 @@
 """Signing in with a name and a password: within the instance of the host, or as an operator."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
@@ -9,6 +10,8 @@ from django.http import HttpRequest
 from tenancy.hosts import find_instance
 from tenancy.models import User
 from tenancy.revision import current_revision
+
+ATTEMPT_NAME_LENGTH = 255  # characters that django-axes has room for
 
 
 class InstanceBackend(BaseBackend):
@@ -46,3 +49,18 @@ class InstanceBackend(BaseBackend):
             .select_related("instance", "organization__instance")
             .first()
         )
+
+
+def name_of_attempt(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
+    """Return under which name wrong passwords are counted, such as ``demo/alice``.
+
+    The same name is somebody else in another instance: who guesses there locks nobody out here, and
+    who signs in there ends no count here. An operator is the same at every host.
+    """
+    name = str((credentials or request.POST).get("username") or "")
+    known = request.__dict__.setdefault("names_of_attempts", {})
+    if name not in known:
+        is_operator = User.objects.filter(instance=None, username=name).exists()
+        instance = find_instance(request.get_host(), current_revision())
+        known[name] = name if is_operator or instance is None else f"{instance.public_id}/{name}"
+    return str(known[name][:ATTEMPT_NAME_LENGTH])

@@ -183,6 +183,7 @@ CSRF_FAILURE_VIEW = "access.csrf.refuse"
 
 # A name and an address together, so that nobody can lock another out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "access.backends.name_of_attempt"  # which tells instances apart
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
