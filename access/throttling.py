@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from django.conf import settings
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -49,6 +50,16 @@ def seconds_to_wait(caller: Caller) -> int:
     if not settings.THROTTLE_PER_MINUTE:
         return 0
     return math.ceil(buckets.take(caller.principal, settings.THROTTLE_PER_MINUTE))
+
+
+class TooManyRequests(Throttled):
+    """A caller asks more often than THROTTLE_PER_MINUTE allows."""
+
+
+def require_turn(caller: Caller) -> None:
+    """Count a request of the caller. TooManyRequests where it has to wait."""
+    if seconds := seconds_to_wait(caller):
+        raise TooManyRequests(seconds)
 
 
 class PrincipalThrottle(BaseThrottle):

@@ -16,10 +16,11 @@ from rest_framework.request import Request
 from access.actors import Actor
 from access.asides import write_aside
 from access.authentication import InvalidCredentials
-from access.callers import host_of, instance_of
+from access.callers import Caller, host_of, instance_of
 from access.permissions import Permission
 from access.policy import require
 from access.services import digest_of
+from access.throttling import require_turn
 from clients.lookup import FoundClient, read_client
 from clients.models import ApiClient, RefusalReason
 from clients.refusals import (
@@ -72,7 +73,8 @@ def admit_client(
 ) -> SignedInClient:
     """Return the client that calls, if it may do that to the instance that the request means.
 
-    Raises what sign_in_client raises, and UnknownHost, and PermissionDenied, whose cause is noted.
+    Raises what sign_in_client raises, UnknownHost, TooManyRequests, and PermissionDenied, whose
+    cause is noted.
     """
     caller = sign_in_client(
         request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace"),
@@ -81,9 +83,9 @@ def admit_client(
         request_id=getattr(request, "request_id", ""),
     )
     try:
-        require(
-            caller.actor, permission, instance_of(host_of(request), caller.actor, caller.revision)
-        )
+        instance = instance_of(host_of(request), caller.actor, caller.revision)
+        require_turn(Caller(instance, caller.actor, caller.revision))
+        require(caller.actor, permission, instance)
     except PermissionDenied as error:
         note_denied(caller.actor, error, request)
         raise

@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 
 from access.callers import PlainHttp
+from access.throttling import TooManyRequests
 from clients.authentication import UnsupportedScheme
 from clients.refusals import storable
 
@@ -84,6 +85,7 @@ PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     ),
     (OperationalError, AWAY),
     (InterfaceError, AWAY),
+    (TooManyRequests, Problem(510, "api_limit_error", "too many requests: try again in a minute")),
     (
         Throttled,
         Problem(510, "api_limit_error", "too many wrong credentials: try again in a minute"),

@@ -7,12 +7,11 @@ from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from access.callers import Caller, identify, origin_of
-from access.throttling import seconds_to_wait
+from access.throttling import require_turn
 from clients.refusals import note_denied
 from events.models import Surface
 from events.services import Origin
@@ -44,8 +43,7 @@ class Call:
         """Who calls and at which instance, found as for REST, with the same errors and limits."""
         self.guard(self.http_request)
         caller = identify(self.request)
-        if seconds := seconds_to_wait(caller):
-            raise Throttled(seconds)
+        require_turn(caller)
         return caller
 
     @cached_property

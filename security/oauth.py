@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 
 from access.callers import UnknownHost
+from access.throttling import TooManyRequests
 
 FORM = "application/x-www-form-urlencoded"
 MAX_PARAMETERS = 100
@@ -80,7 +81,11 @@ def refuse(error: Exception) -> HttpResponse:
             response.headers["WWW-Authenticate"] = 'Basic realm="strata"'
             return response
         case Throttled():
-            response = _refuse("invalid_client", "too many wrong credentials: try later", 429)
+            response = (
+                _refuse("invalid_request", "too many requests: try later", 429)
+                if isinstance(error, TooManyRequests)
+                else _refuse("invalid_client", "too many wrong credentials: try later", 429)
+            )
             response.headers["Retry-After"] = str(int(getattr(error, "wait", None) or 0) + 1)
             return response
         case PermissionDenied():
