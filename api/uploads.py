@@ -18,7 +18,7 @@ BLOCK = 1 << 16
 IS_CUT = "strata.is_cut"  # set in the environment where a chunked body was not read to its end
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upload:
     """A file that came as a request's body; ``format_name`` as features.bulk.rows has it."""
 
@@ -28,7 +28,7 @@ class Upload:
 
 
 class UploadParser(BaseParser):
-    """Stores a body. BodyTooLarge beyond MAX_UPLOAD."""
+    """Stores a body. BodyTooLarge beyond MAX_UPLOAD. The view closes its ``upload``."""
 
     format_name: str
 
@@ -41,6 +41,9 @@ class UploadParser(BaseParser):
         """Return the file, at its start."""
         refuse_cut(parser_context)
         file = tempfile.TemporaryFile()  # noqa: SIM115 - it closes with the upload
+        upload = Upload(file, self.format_name, "")
+        if parser_context:
+            parser_context["view"].upload = upload
         digest, size = hashlib.sha256(), 0
         try:
             while block := stream.read(BLOCK):
@@ -54,7 +57,8 @@ class UploadParser(BaseParser):
         if parser_context and str(size) != parser_context["request"].META.get("CONTENT_LENGTH"):
             raise ParseError(BROKEN_OFF)
         file.seek(0)
-        return Upload(file, self.format_name, digest.hexdigest())
+        upload.digest = digest.hexdigest()
+        return upload
 
 
 class CsvParser(UploadParser):

@@ -98,3 +98,22 @@ def test_content_type__that_cannot_be_read__does_not_matter(token, content_type)
     read, _ = call("GET", "/v2/features/system", token, CONTENT_TYPE=content_type)
 
     assert (status, read) == (200, 200)
+
+
+TABLE = b"level,owner,feature,value\nuser,bob,user_schema,on\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "length", "status", "said"),
+    [
+        (TABLE, "", 201, ""),
+        (TABLE + b"\n" * MAX_UNANNOUNCED, "", 413, "with a Content-Length"),
+        (TABLE, str(len(TABLE) + 10), 400, "ended before its announced length"),
+    ],
+)
+def test_upload__cut_on_its_way__is_never_taken_for_the_whole(token, body, length, status, said):
+    headers = {"CONTENT_LENGTH": length, "CONTENT_TYPE": "text/csv"}
+
+    answered, answer = call("POST", "/api/v1/plans", token, body, **headers)
+
+    assert (answered, said in str(answer)) == (status, True)

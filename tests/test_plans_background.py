@@ -27,6 +27,11 @@ def cast():
     return make_cast()
 
 
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch):
+    monkeypatch.setattr(storedapply, "PAUSE", 0)
+
+
 @pytest.fixture
 def root(client, cast):
     return caller(client, cast.root)

@@ -69,6 +69,7 @@ class PlanViewSet(ResourceViewSet):
         "created": Ordering("pk"),
     }
     lookup_value_regex = "[^/]+"
+    upload: Upload | None = None
     has_turn = False  # whether this request holds the turn of bulk runs
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -87,6 +88,13 @@ class PlanViewSet(ResourceViewSet):
         if isinstance(exc, Moved):
             note_moved(exc)
         return super().handle_exception(exc)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Close a file that nobody came to read."""
+        self._close_upload()
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def rows(self) -> QuerySet[StoredPlan]:
         """Return the caller's plans."""
@@ -109,6 +117,8 @@ class PlanViewSet(ResourceViewSet):
             stored = self._plan(_count(items), interpret, leave_out=leave_out)
         except BadInput as error:
             raise ValidationError({"rows": str(error)}) from None
+        finally:
+            self._close_upload()
         answer = self._answer(stored, 201)
         answer["Location"] = f"/api/v1/plans/{stored.key}"
         return answer
@@ -150,6 +160,10 @@ class PlanViewSet(ResourceViewSet):
         if isinstance(self.request.data, Upload):
             raise ParseError("the body must be a JSON object")
         return super().body()
+
+    def _close_upload(self) -> None:
+        if self.upload:
+            self.upload.file.close()
 
     def _answer(self, plan: StoredPlan, status: int = 200) -> Response:
         return self.answer(self.render_whole(plan), status)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
@@ -26,11 +27,15 @@ from features.bulk.stored import (
     read_progress,
     staged_again,
 )
+from features.bulk.workspace import is_postgresql
 from features.models import PlanState, StoredPlan
 from tenancy.models import Instance
 
 AT_ONCE = 10_000  # changes that a request waits for, in one transaction
-BATCH = 5_000
+BATCH = 2_000
+# Seconds between two batches on SQLite: who waits for its one write lock looks again after a tenth
+# of a second at the latest, and would otherwise find the next batch there, again and again.
+PAUSE = 0.12
 ATTEMPTS = 3  # at a plan whose owners are deleted while it is written
 
 
@@ -158,6 +163,8 @@ def _apply_batches(plan: StoredPlan, hand: Hand) -> None:
                     known = state.errors
                     plan.problems = [*shown, *list_problems(staged.faults())][:SHOWN]
                     plan.save(update_fields=["problems"])
+                if not is_postgresql():
+                    sleep(PAUSE)
         # Owners that were deleted while nobody went on.
         if missing := plan.changed - run.changed - run.unchanged - run.errors:
             run.errors, run.state = run.errors + missing, RunState.PARTLY
