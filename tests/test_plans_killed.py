@@ -10,7 +10,7 @@ import pytest
 
 from events.models import Event, Run, RunState, Stream
 from features.bulk.exclusive import wait_for_turn
-from features.models import UserOverride
+from features.models import StoredPlan, UserOverride
 from tests.factories import make_cast, token_for
 from tests.planning import make_users
 from tests.server import find_free_port, kill, serve
@@ -64,45 +64,34 @@ def is_whole():
     return UserOverride.objects.count() == events.count() == streams
 
 
-def test_plan__its_server_killed__is_interrupted_and_goes_on_to_the_whole(token, rows):
+def test_plan__its_server_killed_again_and_again__goes_on_to_the_whole(token, rows):
+    with serve(port := find_free_port()) as server, wait_for_turn():
+        api = Api(port, token)
+        made, plan = api("POST", "plans", rows, "text/csv")
+        path = f"plans/{plan['id']}"
+        begun, first = api("POST", f"{path}/apply", f'{{"batch_size": {BATCH}}}')
+        waiting = api.follow(plan["id"], lambda _: StoredPlan.objects.get().begun_at is None)
+        kill(server)
     with serve(port := find_free_port()) as server:
         api = Api(port, token)
-        status, plan = api("POST", "plans", rows, "text/csv")
-        begun, first = api("POST", f"plans/{plan['id']}/apply", f'{{"batch_size": {BATCH}}}')
-        before = api.follow(plan["id"], lambda plan: plan["progress"]["done"] >= 2 * BATCH)
+        killed_before = api("GET", path)[1]
+        api("POST", f"{path}/apply")
+        on_its_way = api.follow(plan["id"], lambda plan: plan["progress"]["done"] >= 2 * BATCH)
         kill(server)
     done = UserOverride.objects.count()
     with serve(port := find_free_port()):
         api = Api(port, token)
-        killed = api("GET", f"plans/{plan['id']}")[1]
-        again = api("POST", f"plans/{plan['id']}/apply")
-        after = api.follow(plan["id"], lambda plan: plan["state"] == "applied")
+        killed = api("GET", path)[1]
+        again = api("POST", f"{path}/apply")
+        end = api.follow(plan["id"], lambda plan: plan["state"] == "applied")
 
-    assert (status, begun, {one["state"] for one in before}) == (201, 202, {"applying"})
+    assert (made, begun, {one["state"] for one in waiting}) == (201, 202, {"applying"})
+    assert (killed_before["state"], killed_before["progress"]["done"]) == ("interrupted", 0)
+    assert {one["state"] for one in on_its_way} == {"applying"}
     assert (2 * BATCH <= done < ROWS, done % BATCH) == (True, 0)
     assert (killed["state"], killed["progress"]["done"]) == ("interrupted", done)
     assert (again[0], again[1]["run"]) == (202, first["run"])
-    assert {one["state"] for one in after} == {"applying", "applied"}
+    assert {one["state"] for one in end} == {"applying", "applied"}
     run = Run.objects.get()
     assert (str(run.pk), run.state, run.changed) == (first["run"], RunState.DONE, ROWS)
-    assert (is_whole(), UserOverride.objects.count()) == (True, ROWS)
-
-
-def test_plan__killed_before_its_turn__leaves_nothing_and_can_be_applied(token, rows):
-    with serve(port := find_free_port()) as server:
-        api = Api(port, token)
-        plan = api("POST", "plans", rows, "text/csv")[1]
-        with wait_for_turn():
-            status, _ = api("POST", f"plans/{plan['id']}/apply")
-            waiting = api("GET", f"plans/{plan['id']}")[1]
-            kill(server)
-    written = UserOverride.objects.count()
-    with serve(port := find_free_port()):
-        api = Api(port, token)
-        wait_for = {"interrupted", "applied"}
-        api.follow(plan["id"], lambda plan: plan["state"] in wait_for)
-        api("POST", f"plans/{plan['id']}/apply")
-        api.follow(plan["id"], lambda plan: plan["state"] == "applied")
-
-    assert (status, waiting["state"], written) == (202, "applying", 0)
     assert (is_whole(), UserOverride.objects.count()) == (True, ROWS)
