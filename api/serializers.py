@@ -1,6 +1,7 @@
 """The JSON of the management API. Input is as strict as the feature API's: no type is guessed."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -49,6 +50,11 @@ class WholeNumberField(serializers.IntegerField):
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that refuses fields it does not know."""
+
+    @staticmethod
+    def render(row: Any) -> dict[str, Any]:
+        """Return a row's JSON: written out, for to a page the stock way takes twenty times as long."""
+        raise NotImplementedError
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the checked members. ValidationError names unknown ones too."""
@@ -106,13 +112,14 @@ class InstanceSerializer(StrictSerializer):
     domains = serializers.ListField(child=TextField(max_length=253), required=False, max_length=100)
     created = serializers.DateTimeField(source="created_at", read_only=True)
 
-    def to_representation(self, instance: Any) -> Any:
-        """Return the instance's JSON; its domains are prefetched."""
+    @staticmethod
+    def render(row: Any) -> dict[str, Any]:
+        """Return an instance's JSON; its domains are read ahead."""
         return {
-            "id": instance.public_id,
-            "name": instance.name,
-            "domains": [row.domain for row in instance.domains.all()],
-            "created": self.fields["created"].to_representation(instance.created_at),
+            "id": row.public_id,
+            "name": row.name,
+            "domains": [held.domain for held in row.held_domains],
+            "created": _render_moment(row.created_at),
         }
 
 
@@ -122,6 +129,12 @@ class OrganizationSerializer(StrictSerializer):
     id = IdField()
     name = TextField(max_length=200)
     created = serializers.DateTimeField(source="created_at", read_only=True)
+
+    @staticmethod
+    def render(row: Any) -> dict[str, Any]:
+        """Return an organization's JSON."""
+        created = _render_moment(row.created_at)
+        return {"id": row.public_id, "name": row.name, "created": created}
 
 
 class UserSerializer(StrictSerializer):
@@ -135,6 +148,20 @@ class UserSerializer(StrictSerializer):
     is_active = FlagField(required=False)
     is_staff = FlagField(required=False)
     created = serializers.DateTimeField(source="created_at", read_only=True)
+
+    @staticmethod
+    def render(row: Any) -> dict[str, Any]:
+        """Return a user's JSON."""
+        return {
+            "id": row.public_id,
+            "username": row.username,
+            "organization": row.organization.public_id,
+            "name": row.name,
+            "email": row.email,
+            "is_active": row.is_active,
+            "is_staff": row.is_staff,
+            "created": _render_moment(row.created_at),
+        }
 
 
 class PasswordSerializer(StrictSerializer):
@@ -151,6 +178,17 @@ class MembershipSerializer(StrictSerializer):
     role = serializers.ChoiceField([(role.value, role.value) for role in Role])
     owner = TextField(source="owner.reference", max_length=3 * PUBLIC_ID_MAX_LENGTH)
     created = serializers.DateTimeField(source="created_at", read_only=True)
+
+    @staticmethod
+    def render(row: Any) -> dict[str, Any]:
+        """Return a membership's JSON."""
+        return {
+            "id": row.pk,
+            "user": row.user.public_id,
+            "role": row.role,
+            "owner": row.owner.reference,
+            "created": _render_moment(row.created_at),
+        }
 
 
 class TokenSerializer(StrictSerializer):
@@ -193,24 +231,24 @@ class TokenSerializer(StrictSerializer):
             raise serializers.ValidationError({"user": "write the id of either a user or a client"})
         return members
 
-    def to_representation(self, token: Any) -> dict[str, Any]:
-        """Return the token's JSON without its text. Null permissions are all of the holder's."""
-        names = token.permissions
+    @staticmethod
+    def render(row: Any) -> dict[str, Any]:
+        """Return a token's JSON without its text. Null permissions are all of the holder's."""
+        names = row.permissions
         return {
-            "id": str(token.pk),
-            "user" if token.user else "client": (token.user or token.client).public_id,
-            "description": token.description,
+            "id": str(row.pk),
+            "user" if row.user else "client": (row.user or row.client).public_id,
+            "description": row.description,
             "permissions": None if names is None else names_of(named_permissions(names)),
-            "prefix": token.prefix,
-            **{
-                name: self.fields[name].to_representation(value) if value else None
-                for name, value in (
-                    ("created", token.created_at),
-                    ("expires", token.expires_at),
-                    ("last_used", token.last_used_at),
-                )
-            },
+            "prefix": row.prefix,
+            "created": _render_moment(row.created_at),
+            "expires": _render_moment(row.expires_at),
+            "last_used": _render_moment(row.last_used_at) if row.last_used_at else None,
         }
+
+
+def _render_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _is_permission(name: str) -> bool:

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from events.models import Event, Stream, Surface
 from tenancy.models import Owner
+from tenancy.prepared import PreparedQuery
 
 ACTOR_NAME_LENGTH = 200
 STREAMS_AT_ONCE = 500  # six parameters each
@@ -182,10 +183,15 @@ def lock_stream(key: StreamKey) -> Position:
 
 def read_position(key: StreamKey) -> Position:
     """Return where a stream stands; one that does not exist yet stands at 0."""
-    stream = Stream.objects.filter(kind=key.kind, instance=key.instance, owner=key.owner).first()
-    if stream is None:
-        return Position()
-    return Position(stream.sequence, stream.changed_at, stream.created_at)
+    for stream in streams_by_key(key.kind, key.instance, key.owner):
+        return Position(stream.sequence, stream.changed_at, stream.created_at)
+    return Position()
+
+
+streams_by_key = PreparedQuery(
+    lambda kind, instance, owner: Stream.objects.filter(kind=kind, instance=instance, owner=owner),
+    *("kind", "instance", "owner"),
+)
 
 
 def as_datetime(raw: datetime | str | None) -> datetime | None:

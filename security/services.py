@@ -22,6 +22,7 @@ from features.services import IfMatch
 from security.models import InstanceSecurity
 from security.settings import SecurityChanges, SecuritySettings
 from tenancy.models import Instance
+from tenancy.prepared import PreparedQuery
 from tenancy.revision import memo, touch_revision
 
 EVENT = "security.set"
@@ -84,8 +85,12 @@ def settings_at(instance: Instance, revision: int) -> SecuritySettings:
 
 def read_settings(instance: Instance) -> SecuritySettings:
     """Return the settings as they are stored now, with one query."""
-    stored = InstanceSecurity.objects.filter(pk=instance.pk).first()
-    return stored.as_settings() if stored else SecuritySettings()
+    for stored in stored_settings(instance.pk):
+        return stored.as_settings()
+    return SecuritySettings()
+
+
+stored_settings = PreparedQuery(lambda key: InstanceSecurity.objects.filter(pk=key), -1)
 
 
 def set_security_settings(

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 
 AnyModel = TypeVar("AnyModel", bound=Model)
+Parameter = str | int | UUID
 
 
 class PreparedQuery(Generic[AnyModel]):
@@ -24,14 +26,14 @@ class PreparedQuery(Generic[AnyModel]):
     annotations and what select_related joins.
     """
 
-    def __init__(self, compose: Callable[..., QuerySet[AnyModel]], *stand_ins: str | int) -> None:
+    def __init__(self, compose: Callable[..., QuerySet[AnyModel]], *stand_ins: Parameter) -> None:
         self._compose = compose
         self._stand_ins = stand_ins
 
-    def __call__(self, *values: str | int) -> list[AnyModel]:
+    def __call__(self, *values: Parameter) -> list[AnyModel]:
         """Return the objects for the values, in the order of the stand-ins."""
         compiler, sql, parameters = self._composed
-        given = dict(zip(self._stand_ins, values, strict=True))
+        given = dict(zip(map(_adapt, self._stand_ins), map(_adapt, values), strict=True))
         with connection.cursor() as cursor:
             cursor.execute(sql, [given.get(each, each) for each in parameters])
             rows = cursor.fetchall()
@@ -79,3 +81,10 @@ class PreparedQuery(Generic[AnyModel]):
         make: Any = get_related_populators
         populators: list[Any] = make(compiler.klass_info, compiler.select, connection.alias)
         return populators
+
+
+def _adapt(value: Parameter) -> Parameter:
+    """Return a parameter as the ORM hands it to the database: SQLite keeps UUIDs as text."""
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    return value

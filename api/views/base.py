@@ -76,7 +76,7 @@ class ResourceViewSet(ManagementViewSet):
 
     def render(self, row: Any) -> dict[str, Any]:
         """Return one member's JSON."""
-        return dict(self.serializer_class(row).data)
+        return self.serializer_class.render(row)
 
     def render_whole(self, row: Any) -> dict[str, Any]:
         """Return what a member's own address answers, which may be more than a list tells."""

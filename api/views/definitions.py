@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -22,6 +23,7 @@ from features.raw import describe_type
 from features.serializers import render_time
 from tenancy.levels import Level
 from tenancy.models import System
+from tenancy.prepared import PreparedQuery
 
 
 class DefinitionViewSet(ResourceViewSet):
@@ -51,7 +53,9 @@ class DefinitionViewSet(ResourceViewSet):
 
     def retrieve(self, request: Request, key: str) -> Response:
         """Return one definition."""
-        return self.answer(self.render(self._get(key)))
+        for row in definitions_by_key(key):
+            return self.answer(self.render(row))
+        raise Http404("feature not found")
 
     def create(self, request: Request) -> Response:
         """Define a feature."""
@@ -90,9 +94,6 @@ class DefinitionViewSet(ResourceViewSet):
             row = restore_feature(row.key, actor=self.actor, origin=self.origin)
         return self.answer(self.render(row))
 
-    def _get(self, key: str) -> Feature:
-        return get_object_or_404(self.rows(), key=key)
-
     def _lock(self, key: str, action: Action) -> Feature:
         self._require(action)
         row = get_object_or_404(self.rows().select_for_update(), key=key)
@@ -101,6 +102,9 @@ class DefinitionViewSet(ResourceViewSet):
 
     def _require(self, action: Action) -> None:
         require(self.actor, Permission(Resource.DEFINITIONS, action), System())
+
+
+definitions_by_key = PreparedQuery(lambda key: Feature.objects.filter(key=key), "a key")
 
 
 def _read_fields(body: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:

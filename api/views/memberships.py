@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +18,7 @@ from api.serializers import MembershipSerializer
 from api.views.base import ResourceViewSet, exact, one_of
 from tenancy.levels import Level
 from tenancy.models import Owner
+from tenancy.prepared import PreparedQuery
 from tenancy.references import BadReference, find_by_reference
 from tenancy.services import find_owner
 
@@ -49,7 +51,11 @@ class MembershipViewSet(ResourceViewSet):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one membership."""
-        return self.answer(self.render(get_object_or_404(self.rows(), pk=pk)))
+        for membership in memberships_by_id(int(pk)):
+            owner = membership.owner
+            if owner.instance_or_none == self.instance and allows(self.actor, READ, owner):
+                return self.answer(self.render(membership))
+        raise Http404("membership not found")
 
     def create(self, request: Request) -> Response:
         """Let a user hold a role. AlreadyExists when they hold it already."""
@@ -92,3 +98,11 @@ class MembershipViewSet(ResourceViewSet):
     def _require_grant(self, role: Role, owner: Owner) -> None:
         if not may_grant(self.actor, role, owner):
             raise MissingPermission(Permission(Resource.MEMBERSHIPS, Action.WRITE))
+
+
+memberships_by_id = PreparedQuery(
+    lambda key: Membership.objects.filter(pk=key).select_related(
+        "user", "instance", "organization__instance"
+    ),
+    -1,
+)

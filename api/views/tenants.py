@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
@@ -25,7 +25,8 @@ from api.serializers import InstanceSerializer, OrganizationSerializer, UserSeri
 from api.views.base import ResourceViewSet, exact, prefix
 from events.services import StreamKey, lock_stream
 from tenancy.levels import Level
-from tenancy.models import Instance, Organization, Owner, System, User
+from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
+from tenancy.prepared import PreparedQuery
 from tenancy.services import find_owner
 
 BY_NAME = {"name": Ordering("folded_name"), "-name": Ordering("folded_name", descending=True)}
@@ -91,12 +92,14 @@ class TenantViewSet(ResourceViewSet):
 
     def _get(self, public_id: str) -> Any:
         """Return the tenant, if the caller sees it."""
-        if self.level is Level.INSTANCE:
-            return get_object_or_404(self.rows(), public_id=public_id)
-        tenant = find_owner(self.instance, self.level, public_id)
+        tenant = self.find(public_id)
         if tenant is None or not may_see(self.actor, tenant):
-            raise Http404
+            raise Http404(f"{self.level.label} not found")
         return tenant
+
+    def find(self, public_id: str) -> Owner | None:
+        """Return the tenant of an id, whoever may see it."""
+        return find_owner(self.instance, self.level, public_id)
 
     def _lock(self, public_id: str, action: Action) -> Any:
         """Return the tenant, which nobody else changes until the transaction ends."""
@@ -119,15 +122,23 @@ class InstanceViewSet(TenantViewSet):
     def rows(self) -> QuerySet[Instance]:
         """Return the instances that the caller sees."""
         rows = Instance.objects.filter(visible(self.actor, Level.INSTANCE))
-        return rows.prefetch_related("domains")
+        return rows.prefetch_related(Prefetch("domains", to_attr="held_domains"))
+
+    def find(self, public_id: str) -> Instance | None:
+        """Return the instance of an id, with its domains."""
+        for instance in instances_by_id(public_id):
+            instance.held_domains = domains_of(instance.pk)  # type: ignore[attr-defined]
+            return instance
+        return None
 
     def parent(self) -> System:
         """Instances belong to the system."""
         return System()
 
-    def add(self, members: dict[str, Any]) -> Instance:
+    def add(self, members: dict[str, Any]) -> Instance | None:
         """Create an instance with its domains."""
-        return create_instance(**members, actor=self.actor, origin=self.origin)
+        instance = create_instance(**members, actor=self.actor, origin=self.origin)
+        return self.find(instance.public_id)
 
     def change(self, tenant: Instance, members: dict[str, Any]) -> None:
         """Change the name, the domains or both."""
@@ -135,6 +146,12 @@ class InstanceViewSet(TenantViewSet):
         super().change(tenant, members)
         if domains is not None:
             set_domains(tenant, domains, actor=self.actor, origin=self.origin)
+
+
+instances_by_id = PreparedQuery(
+    lambda public_id: Instance.objects.filter(public_id=public_id), "public id"
+)
+domains_of = PreparedQuery(lambda instance: InstanceDomain.objects.filter(instance=instance), -1)
 
 
 class OrganizationViewSet(TenantViewSet):
