@@ -19,19 +19,29 @@ def _roles_at(level: Level) -> list[str]:
 class Membership(models.Model):
     """A role that a user holds on the system, on an instance or on an organization."""
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", db_index=False)
     role = models.CharField(_("role"), max_length=40, choices=ROLE_CHOICES)
     instance = models.ForeignKey(
         Instance, models.CASCADE, related_name="memberships", null=True, blank=True
     )
     organization = models.ForeignKey(
-        Organization, models.CASCADE, related_name="memberships", null=True, blank=True
+        Organization,
+        models.CASCADE,
+        related_name="memberships",
+        null=True,
+        blank=True,
+        db_index=False,
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
+        indexes = [
+            models.Index(fields=["user", "id"], name="membership_of_user"),
+            models.Index(fields=["role", "id"], name="membership_role"),
+            models.Index(fields=["organization", "id"], name="membership_of_organization"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "role"],
@@ -117,9 +127,16 @@ class AccessToken(models.Model):
 
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token, hexadecimal
     prefix = models.CharField(_("begins with"), max_length=20)
-    user = models.ForeignKey(User, models.CASCADE, related_name="tokens", null=True, blank=True)
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="tokens", null=True, blank=True, db_index=False
+    )
     client = models.ForeignKey(
-        "clients.ApiClient", models.CASCADE, related_name="tokens", null=True, blank=True
+        "clients.ApiClient",
+        models.CASCADE,
+        related_name="tokens",
+        null=True,
+        blank=True,
+        db_index=False,
     )
     impersonation = models.ForeignKey(
         Impersonation, models.CASCADE, related_name="tokens", null=True, blank=True
@@ -134,6 +151,10 @@ class AccessToken(models.Model):
         verbose_name = _("access token")
         verbose_name_plural = _("access tokens")
         ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["user", "-id"], name="token_of_user"),
+            models.Index(fields=["client", "-id"], name="token_of_client"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(user__isnull=False, client=None) | Q(user=None, client__isnull=False),

@@ -229,6 +229,15 @@ def visible(actor: Actor, level: Level, prefix: str = "") -> Q:
     return covered(actor, Permission.on_features(level, Action.READ), paths)
 
 
+def granted_organizations(actor: Actor, permission: Permission) -> set[int]:
+    """Return the keys of the organizations in each of which the actor was granted a permission."""
+    return {
+        grant.key
+        for grant in actor.grants
+        if grant.level is Level.ORGANIZATION and permission in grant.permissions
+    }
+
+
 def writable(actor: Actor, level: Level, prefix: str = "") -> Q:
     """Return the filter of a level's owners whose features the actor may set."""
     paths = {key: f"{prefix}{path}" for key, path in OWNER_PATHS[level].items()}
@@ -250,13 +259,30 @@ def visible_events(actor: Actor) -> Q:
     return _any_of(seen)
 
 
-def events_of(level: Level, instance: str, owner: str) -> Q:
+def events_of(level: Level, instance: str, owner: str, prefix: str = "stream__") -> Q:
     """Return the filter of one owner's events: of its features, and what else is recorded of it.
 
-    The owner may be gone: the texts are those of its streams.
+    The owner may be gone: the texts are those of its streams, to which ``prefix`` leads.
     """
     kinds = [kind for kind in SEEN_IN if kind.partition(".")[0] == level.label]
-    return Q(stream__kind__in=kinds, stream__instance=instance, stream__owner=owner)
+    named = {"kind__in": kinds, "instance": instance, "owner": owner}
+    return Q(**{f"{prefix}{name}": value for name, value in named.items()})
+
+
+def streams_seen_everywhere(actor: Actor, instance: Instance) -> Q | None:
+    """Return the filter of the streams whose events the actor sees, who sees nearly all there are.
+
+    None for whoever sees some by a role on an organization: `visible_events` alone tells which.
+    """
+    has_organizations = any(grant.level is Level.ORGANIZATION for grant in actor.grants)
+    if has_organizations or not allows(actor, SEEN_IN["user"], instance):
+        return None
+    if _sees_all_events(actor):
+        return Q()
+    seen = [_events_of(kind, permission, actor, "") for kind, permission in SEEN_IN.items()]
+    if _is_operator(actor):
+        seen.append(Q(kind__in=OF_INSTANCES))
+    return _any_of(seen)
 
 
 def sees_stream(actor: Actor, stream: Stream, instance: Instance) -> bool:
@@ -285,17 +311,17 @@ def _sees_all_events(actor: Actor) -> bool:
     return any(permissions.issuperset(SEEN_IN.values()) for permissions in everywhere)
 
 
-def _events_of(kind: str, permission: Permission, actor: Actor) -> Q:
+def _events_of(kind: str, permission: Permission, actor: Actor, prefix: str = "stream__") -> Q:
     """Return the filter of one kind's events where the actor holds the permission."""
     grants = [grant for grant in actor.grants if permission in grant.permissions]
-    of_kind = Q(stream__kind=kind)
+    of_kind = Q(**{f"{prefix}kind": kind})
     if any(grant.level is Level.SYSTEM for grant in grants):
         return of_kind
     instances = [grant.key for grant in grants if grant.level is Level.INSTANCE]
     condition = NOTHING
     if instances:
         names = Instance.objects.filter(pk__in=instances).values("public_id")
-        condition |= Q(stream__instance__in=names)
+        condition |= Q(**{f"{prefix}instance__in": names})
     return of_kind & condition
 
 

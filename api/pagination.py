@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core import signing
@@ -59,15 +60,25 @@ def paginate(
     if name not in orderings:
         raise ValidationError({"order": f"must be one of: {', '.join(orderings)}"})
     ordering = orderings[name]
-    scope = [rows.model._meta.label_lower, name]
     if cursor := parameters.get("cursor"):
+        scope = _scope(rows.model, ordering, name)
         rows = rows.filter(ordering.after(*_read_cursor(cursor, scope)))
     found = list(ordering.apply(rows)[: limit + 1])
     if len(found) <= limit:
         return Page(found, None)
-    last = found[limit - 1]
+    return Page(found[:limit], make_cursor(ordering, name, found[limit - 1]))
+
+
+def make_cursor(ordering: Ordering, name: str, last: Any) -> str:
+    """Return the cursor of what follows a row in an ordering of that name."""
     value = None if ordering.column == "pk" else getattr(last, ordering.column)
-    return Page(found[:limit], signing.dumps([*scope, value, last.pk], salt=SALT))
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    return signing.dumps([*_scope(type(last), ordering, name), value, last.pk], salt=SALT)
+
+
+def _scope(model: type[Any], ordering: Ordering, name: str) -> list[str]:
+    return [model._meta.label_lower, name, ordering.column]
 
 
 def parse_limit(text: str) -> int:

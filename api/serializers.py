@@ -53,7 +53,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     @staticmethod
     def render(row: Any) -> dict[str, Any]:
-        """Return a row's JSON: written out, for to a page the stock way takes twenty times as long."""
+        """Return a row's JSON: written out, as the stock way made up most of a page's time."""
         raise NotImplementedError
 
     def to_internal_value(self, data: Any) -> Any:

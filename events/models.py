@@ -58,7 +58,8 @@ class Stream(models.Model):
 class Event(models.Model):
     """One recorded change. Rows are only ever added, by events.services.append."""
 
-    stream = models.ForeignKey(Stream, models.PROTECT, related_name="events")
+    # Its index is that of the sequence.
+    stream = models.ForeignKey(Stream, models.PROTECT, related_name="events", db_index=False)
     sequence = models.BigIntegerField()
     type = models.CharField(_("type"), max_length=40)
     subject = models.CharField(_("subject"), max_length=200, blank=True)  # a feature's key, …
@@ -87,6 +88,7 @@ class Event(models.Model):
             models.UniqueConstraint(fields=["stream", "sequence"], name="event_sequence_unique")
         ]
         indexes = [
+            models.Index(fields=["type", "-id"], name="event_type"),
             models.Index(fields=["subject", "-id"], name="event_subject"),
             models.Index(fields=["actor_id", "-id"], name="event_actor"),
             models.Index(fields=["created_at", "id"], name="event_time"),

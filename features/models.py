@@ -68,6 +68,10 @@ class Feature(models.Model):
         verbose_name = _("feature")
         verbose_name_plural = _("features")
         ordering = ("position", "key")
+        indexes = [
+            models.Index(fields=["kind", "key"], name="feature_kind"),
+            models.Index(fields=["stage", "key"], name="feature_stage"),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -92,7 +96,8 @@ class OverrideRow(models.Model):
 
     level: ClassVar[Level]
 
-    feature = models.ForeignKey(Feature, models.PROTECT, related_name="+")
+    # The index of the feature is the one below, that of the owner the constraint's.
+    feature = models.ForeignKey(Feature, models.PROTECT, related_name="+", db_index=False)
     value = models.JSONField(_("value"))
     locked = models.BooleanField(_("locked"), default=False)
     changed_at = models.DateTimeField(_("changed"))
@@ -101,6 +106,10 @@ class OverrideRow(models.Model):
         abstract = True
         constraints = [
             models.UniqueConstraint(fields=["owner", "feature"], name="%(class)s_unique")
+        ]
+        indexes = [
+            models.Index(fields=["feature", "id"], name="%(class)s_feature"),
+            models.Index(fields=["id"], name="%(class)s_locked", condition=models.Q(locked=True)),
         ]
 
     def __str__(self) -> str:
@@ -111,28 +120,30 @@ class SystemOverride(OverrideRow):
     """What the system sets."""
 
     level = Level.SYSTEM
-    owner = models.ForeignKey(System, models.CASCADE, related_name="overrides")
+    owner = models.ForeignKey(System, models.CASCADE, related_name="overrides", db_index=False)
 
 
 class InstanceOverride(OverrideRow):
     """What an instance sets."""
 
     level = Level.INSTANCE
-    owner = models.ForeignKey(Instance, models.CASCADE, related_name="overrides")
+    owner = models.ForeignKey(Instance, models.CASCADE, related_name="overrides", db_index=False)
 
 
 class OrganizationOverride(OverrideRow):
     """What an organization sets."""
 
     level = Level.ORGANIZATION
-    owner = models.ForeignKey(Organization, models.CASCADE, related_name="overrides")
+    owner = models.ForeignKey(
+        Organization, models.CASCADE, related_name="overrides", db_index=False
+    )
 
 
 class UserOverride(OverrideRow):
     """What a user's own settings are."""
 
     level = Level.USER
-    owner = models.ForeignKey(User, models.CASCADE, related_name="overrides")
+    owner = models.ForeignKey(User, models.CASCADE, related_name="overrides", db_index=False)
 
 
 OVERRIDES: dict[Level, type[OverrideRow]] = {

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Lookup
+from django.db.models import Func, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
@@ -36,3 +36,18 @@ class Prefix(TextLookup):
             f"({left} >= %s AND {left} < %s)",
             (*parameters, text, *parameters, text + chr(0x10FFFF)),
         )
+
+
+class Unindexed(Func):
+    """A column that SQLite tests and never begins with: a list begins where its order does.
+
+    It has no statistics, and would collect all that an index finds, and sort that for each page.
+    """
+
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Sql:
+        """Return the column behind a plus, which is documented to keep its indexes out."""
+        sql, parameters = self.as_sql(compiler, connection, template="+%(expressions)s", **extra)
+        return sql, tuple(parameters)

@@ -168,7 +168,10 @@ class Organization(Owner):
 
     level = Level.ORGANIZATION
 
-    instance = models.ForeignKey(Instance, models.PROTECT, related_name="organizations")
+    # Its index is that of the order: the first below.
+    instance = models.ForeignKey(
+        Instance, models.PROTECT, related_name="organizations", db_index=False
+    )
     public_id = _public_id_field()
     name = models.CharField(_("name"), max_length=200)
     folded_name = _folded("name")
@@ -180,6 +183,7 @@ class Organization(Owner):
         ordering = ("name", "pk")
         indexes = [
             models.Index(fields=["name", "id"], name="organization_name"),
+            models.Index(fields=["instance", "id"], name="organization_of_instance"),
             models.Index(fields=["instance", "folded_name", "id"], name="organization_in_order"),
         ]
         constraints = [
@@ -239,10 +243,10 @@ class User(AbstractBaseUser, Owner):
     level = Level.USER
 
     instance = models.ForeignKey(
-        Instance, models.PROTECT, related_name="users", null=True, blank=True
+        Instance, models.PROTECT, related_name="users", null=True, blank=True, db_index=False
     )
     organization = models.ForeignKey(
-        Organization, models.PROTECT, related_name="users", null=True, blank=True
+        Organization, models.PROTECT, related_name="users", null=True, blank=True, db_index=False
     )
     public_id = _public_id_field()
     username = models.CharField(_("username"), max_length=200)
@@ -272,6 +276,10 @@ class User(AbstractBaseUser, Owner):
         ordering = ("username", "pk")
         indexes = [
             models.Index(fields=["username", "id"], name="user_username"),
+            models.Index(fields=["instance", "id"], name="user_of_instance"),
+            models.Index(fields=["organization", "id"], name="user_of_organization"),
+            models.Index(fields=["instance", "folded_name", "id"], name="user_by_name"),
+            models.Index(fields=["instance", "folded_email", "id"], name="user_by_email"),
             models.Index(fields=["instance", "folded_username", "id"], name="user_in_order"),
             models.Index(
                 fields=["organization", "folded_username", "id"], name="user_in_organization"

@@ -1,6 +1,7 @@
 """Reads of one thing: the same policy as its list, with the queries that it takes and no more."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -34,7 +35,7 @@ def people(cast):
     owners = {"SYSTEM": System(), "IAM": cast.instance, "ORG": cast.acme}
     holders = {role.value: make_holder(role, owners[role.value.partition("_")[0]]) for role in Role}
     everybody = {**holders, "root": cast.root, "alice": cast.alice, "bob": cast.bob}
-    actors = {name: actor_for(person) for name, person in everybody.items()}
+    actors: dict[str, Any] = {name: actor_for(person) for name, person in everybody.items()}
     for feature in ("owner", "direct_read_access", "access_issuer"):
         actors[feature] = make_client(cast.instance, feature).client.as_actor()
     return actors

@@ -144,7 +144,7 @@ def paging(view: Any) -> list[Schema]:
     """Return the parameters that every list takes."""
     orders = list(view.orderings)
     return [
-        query("order", "The order; each has an index.", {"type": "string", "enum": orders}),
+        query("order", _words_of_orders(view), {"type": "string", "enum": orders}),
         query(
             "limit",
             "How many at most.",
@@ -158,18 +158,27 @@ def paging(view: Any) -> list[Schema]:
     ]
 
 
+def _words_of_orders(view: Any) -> str:
+    """Say which orders there are; a filter whose index has no other order allows only its own."""
+    allowed = [
+        f"with `{name}` only {', '.join(orders)}"
+        for name, orders in view.orderings_of.items()
+        if orders.keys() != view.orderings.keys()
+    ]
+    return "; ".join(["The order; each has an index", *allowed]) + "."
+
+
 def list_operation(resource: Resource, view: Any) -> Schema:
     """Return the operation that lists a resource."""
-    words = FILTER_WORDS | {
-        name: f"Only those of this {name}." for name in view.filters if name not in FILTER_WORDS
-    }
+    filters = view().known_filters
+    words = {name: f"Only those of this {name}." for name in filters} | FILTER_WORDS
     narrow = [
         query(
             name,
             words[name],
             resource.filters.get(name, ID | {"maxLength": MAX_FILTER}),
         )
-        for name in view.filters
+        for name in filters
     ]
     return operation(
         f"list{resource.plural[0].upper()}{resource.plural[1:]}",

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import Action
-from access.policy import visible
+from access.permissions import Action, Permission
+from access.policy import allows, visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
@@ -21,6 +21,7 @@ from features.models import OVERRIDES
 from features.serializers import render_details, render_time
 from features.services import lock_feature, unlock_feature
 from tenancy.levels import OWNED_LEVELS, Level
+from tenancy.lookups import Unindexed
 
 SALT = "strata.api.overrides"
 PARAMETERS = ("level", "owner", "feature", "locked", "limit", "cursor")
@@ -40,8 +41,7 @@ class OverrideViewSet(ManagementViewSet):
         for level, rows in self._levels(parameters):
             if level < start[0]:
                 continue
-            # A bound on the first page, too: it is what has SQLite start in the order of the key.
-            after = Q(pk__gt=start[1] if level == start[0] else 0)
+            after = Q(pk__gt=start[1]) if level == start[0] else Q()
             wanted = rows.filter(after).order_by("pk")[: limit + 1 - len(found)]
             found += [(level, row) for row in wanted]
             if len(found) > limit:
@@ -64,11 +64,7 @@ class OverrideViewSet(ManagementViewSet):
             if only not in {None, level} or (owner and owner.level is not level):
                 continue
             rows: Any = OVERRIDES[level]._default_manager.filter(narrowed)
-            if owner:
-                rows = rows.filter(owner=owner.pk)
-            else:
-                here = self._in_instance(level)
-                rows = rows.filter(here, visible(self.actor, level, "owner__"))
+            rows = rows.filter(owner=owner.pk) if owner else self._seen(level, rows)
             yield level, rows.select_related("feature", *JOINS[level])
 
     def _read_filters(self, parameters: dict[str, str]) -> Q:
@@ -82,13 +78,19 @@ class OverrideViewSet(ManagementViewSet):
             narrowed &= Q(locked=FLAGS[parameters["locked"]])
         return narrowed
 
-    def _in_instance(self, level: Level) -> Q:
-        match level:
-            case Level.SYSTEM:
-                return Q()
-            case Level.INSTANCE:
-                return Q(owner=self.instance.pk)
-        return Q(owner__instance=self.instance.pk)
+    def _seen(self, level: Level, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return a level's overrides of this instance that the caller sees.
+
+        Who sees all of the instance reads along the key; who sees an organization or two, what is
+        in these.
+        """
+        if level in {Level.SYSTEM, Level.INSTANCE}:
+            here = Q(owner=self.instance.pk) if level is Level.INSTANCE else Q()
+            return rows.filter(here, visible(self.actor, level, "owner__"))
+        if allows(self.actor, Permission.on_features(level, Action.READ), self.instance):
+            rows = rows.alias(home=Unindexed("owner__instance_id"))
+            return rows.filter(home=self.instance.pk)
+        return rows.filter(visible(self.actor, level, "owner__"), owner__instance=self.instance.pk)
 
 
 class LockSerializer(StrictSerializer):

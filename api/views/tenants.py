@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import Action, Permission
-from access.policy import may_see, require, visible
+from access.policy import allows, granted_organizations, may_see, require, visible
 from access.tenants import (
     TENANT,
     change_tenant,
@@ -22,7 +22,7 @@ from access.tenants import (
 )
 from api.pagination import Ordering
 from api.serializers import InstanceSerializer, OrganizationSerializer, UserSerializer
-from api.views.base import ResourceViewSet, exact, prefix
+from api.views.base import Filter, ResourceViewSet, one_or_several, prefix
 from events.services import StreamKey, lock_stream
 from tenancy.levels import Level
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
@@ -30,6 +30,12 @@ from tenancy.prepared import PreparedQuery
 from tenancy.services import find_owner
 
 BY_NAME = {"name": Ordering("folded_name"), "-name": Ordering("folded_name", descending=True)}
+BY_USERNAME = {
+    "username": Ordering("folded_username"),
+    "-username": Ordering("folded_username", descending=True),
+}
+BY_EMAIL = {"email": Ordering("folded_email"), "-email": Ordering("folded_email", descending=True)}
+SEES_USERS = Permission.on_features(Level.USER, Action.READ)
 BY_CREATION = {"created": Ordering("pk"), "-created": Ordering("pk", descending=True)}
 
 
@@ -111,13 +117,20 @@ class TenantViewSet(ResourceViewSet):
         return tenant
 
 
+def by_domain(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Narrow instances to the one of a domain."""
+    named = InstanceDomain.objects.filter(domain=text).values_list("instance", flat=True)
+    return rows.filter(pk=named.first() or 0)
+
+
 class InstanceViewSet(TenantViewSet):
     """The instances of the system. An API client sees its own."""
 
     level = Level.INSTANCE
     serializer_class = InstanceSerializer
     orderings = BY_NAME | BY_CREATION
-    filters = {"q": prefix("folded_name"), "domain": exact("domains__domain")}
+    filters = {"q": prefix("folded_name"), "domain": by_domain}
+    orderings_of = {"q": BY_NAME}
 
     def rows(self) -> QuerySet[Instance]:
         """Return the instances that the caller sees."""
@@ -161,6 +174,7 @@ class OrganizationViewSet(TenantViewSet):
     serializer_class = OrganizationSerializer
     orderings = BY_NAME | BY_CREATION
     filters = {"q": prefix("folded_name")}
+    orderings_of = {"q": BY_NAME}
 
     def rows(self) -> QuerySet[Organization]:
         """Return the organizations of this instance that the caller sees."""
@@ -177,23 +191,42 @@ class UserViewSet(TenantViewSet):
 
     level = Level.USER
     serializer_class = UserSerializer
-    orderings = {
-        "username": Ordering("folded_username"),
-        "-username": Ordering("folded_username", descending=True),
-        **BY_CREATION,
-    }
+    orderings = BY_USERNAME | BY_NAME | BY_EMAIL | BY_CREATION
     filters = {
         "q": prefix("folded_username"),
         "name": prefix("folded_name"),
         "email": prefix("folded_email"),
-        "organization": exact("organization__public_id"),
+    }
+    orderings_of = {
+        "q": BY_USERNAME,
+        "name": BY_NAME,
+        "email": BY_EMAIL,
+        "organization": BY_USERNAME | BY_CREATION,
     }
 
+    @property
+    def known_filters(self) -> dict[str, Filter]:
+        """The filters, with the organization, which `rows` has narrowed to."""
+        return {"organization": lambda rows, _id: rows, **self.filters}
+
     def rows(self) -> QuerySet[User]:
-        """Return the users of this instance that the caller sees."""
-        rows = User.objects.filter(instance=self.instance).filter(visible(self.actor, Level.USER))
-        # Not the instance: with it SQLite would begin at the wrong end, and sort.
-        return rows.select_related("organization")
+        """Return the users of this instance, or of the organization asked for, that are seen.
+
+        One organization is named alone, without the instance: there is an index of either, and the
+        databases are left no choice.
+        """
+        rows = User.objects.select_related("organization")  # the instance is known
+        if public_id := self.request.query_params.get("organization"):
+            organization = find_owner(self.instance, Level.ORGANIZATION, public_id)
+            if organization is None or not allows(self.actor, SEES_USERS, organization):
+                return rows.none()
+            return rows.filter(organization=organization.pk)
+        if allows(self.actor, SEES_USERS, self.instance):
+            return rows.filter(instance=self.instance)
+        return rows.filter(
+            organization__instance=self.instance,
+            **one_or_several("organization", granted_organizations(self.actor, SEES_USERS)),
+        )
 
     def create(self, request: Request) -> Response:
         """Create a user of an organization that the caller may put users into."""

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,10 +14,17 @@ from access.policy import UnknownOwner, require
 from access.services import DEFAULT_LIFETIME, revoke_token
 from api.pagination import Ordering
 from api.serializers import TokenSerializer
-from api.views.base import ResourceViewSet, exact
+from api.views.base import Filter, ResourceViewSet
 from clients.models import ApiClient
 from clients.tokens import issue_token_for
+from tenancy.levels import Level
 from tenancy.models import User
+
+
+def by_client(rows: QuerySet[AccessToken], text: str) -> QuerySet[AccessToken]:
+    """Narrow tokens to those of a client."""
+    named = ApiClient.objects.filter(client_id=text).values_list("pk", flat=True)
+    return rows.filter(client=named.first() or 0)
 
 
 class TokenViewSet(ResourceViewSet):
@@ -24,9 +32,14 @@ class TokenViewSet(ResourceViewSet):
 
     serializer_class = TokenSerializer
     orderings = {"-created": Ordering("pk", descending=True), "created": Ordering("pk")}
-    filters = {"user": exact("user__public_id"), "client": exact("client__client_id")}
+    filters = {"client": by_client}
     lookup_value_regex = "[0-9]{1,18}"
     answers_once = True
+
+    @property
+    def known_filters(self) -> dict[str, Filter]:
+        """The filters, with the user, who is one of this instance."""
+        return {"user": self.by_owner("user", Level.USER), **self.filters}
 
     def rows(self) -> QuerySet[AccessToken]:
         """Return the tokens of this instance. MissingPermission for who may not read them."""
@@ -62,9 +75,9 @@ class TokenViewSet(ResourceViewSet):
         require(self.actor, Permission(Resource.TOKENS, action), self.instance)
 
     def _here(self) -> QuerySet[AccessToken]:
-        return AccessToken.objects.filter(
-            Q(user__instance=self.instance) | Q(client__instance=self.instance)
-        )
+        # One expression, not an "or" of two columns: SQLite would collect both sides, and sort.
+        rows = AccessToken.objects.alias(home=Coalesce("user__instance_id", "client__instance_id"))
+        return rows.filter(home=self.instance.pk)
 
     def _holder(self, user_id: str | None, client_id: str | None) -> User | ApiClient:
         user = self.instance.users.filter(public_id=user_id).first() if user_id else None
