@@ -59,7 +59,7 @@ def _spoken(value: Any) -> str:
     """Return a value as a sentence begins with it."""
     if isinstance(value, bool):
         return pgettext("value", "On") if value else pgettext("value", "Off")
-    return value_text(value).capitalize()
+    return value_text(value) or '""'
 
 
 def explanation_lines(explanation: Explanation) -> list[str]:

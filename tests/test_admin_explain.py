@@ -9,7 +9,7 @@ from access.actors import author_of
 from features.services import set_features
 from tenancy.models import User
 from tests.admin_forms import field, grid_of
-from tests.factories import BY, ORIGIN, make_cast
+from tests.factories import BY, ORIGIN, make_cast, make_feature
 
 
 @pytest.fixture
@@ -28,6 +28,16 @@ def test_explain__value_from_the_instance__says_so(cast, client):
 
     assert "On, because the instance Main set it on" in page
     assert page.count('class="winner"') == 1
+
+
+@pytest.mark.parametrize(("value", "said"), [("myTheme", "myTheme"), ("", "&quot;&quot;")])
+def test_explain__text__is_said_as_it_is(cast, client, value, said):
+    feature = make_feature("theme", "string", default="plain")
+    set_features(cast.bob, {"theme": value}, **BY)
+
+    address = reverse("admin:explain", args=["user", cast.bob.pk, feature.pk])
+
+    assert f"{said}, because the user bob set it on" in client.get(address).content.decode()
 
 
 def test_explain__names_that_are_exact__lead_to_the_explanation(cast, client):

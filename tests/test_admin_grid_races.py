@@ -138,3 +138,20 @@ def test_grid__kept_form_that_was_forged__is_ignored(cast, client):
 
     assert response.status_code == 200
     assert "What you typed is here" not in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_grid__owner_deleted_while_saving__is_not_found_and_nothing_is_written(
+    cast, client, monkeypatch
+):
+    form = form_of(client, cast.bob) | {field("actions"): "on"}
+
+    def delete_first(owner, *arguments, **options):
+        User.objects.filter(pk=owner.pk).delete()
+        return set_features(owner, *arguments, **options)
+
+    monkeypatch.setattr("features.admin_views.grid.set_features", delete_first)
+    response = client.post(grid_of(cast.bob), form)
+
+    assert response.status_code == 404
+    assert not Event.objects.filter(subject="actions").exists()

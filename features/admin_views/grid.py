@@ -23,7 +23,7 @@ from access.permissions import Action, Permission
 from access.policy import require
 from access.sites import actor_of, origin_of
 from access.typed import hidden_fields, take_kept
-from events.services import PreconditionFailed
+from events.services import Conflict
 from features.admin_views.confirming import Question, question_about
 from features.admin_views.rows import (
     Row,
@@ -125,7 +125,8 @@ def _save(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
                 origin=origin_of(request, form.reason, run=run),
                 if_match=IfMatch(frozenset({state.position.sequence})),
             )
-        except (PreconditionFailed, Locked):
+        except (Conflict, Locked):
+            owner = find_owner_or_404(actor, owner.level.label, owner.pk)
             continue
         text = ngettext("%(count)d feature saved.", "%(count)d features saved.", len(changed))
         tell_success(request, text % {"count": len(changed)}, run)
