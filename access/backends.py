@@ -58,6 +58,8 @@ def name_of_attempt(request: HttpRequest, credentials: Mapping[str, Any] | None 
     who signs in there ends no count here. An operator is the same at every host.
     """
     name = str((credentials or request.POST).get("username") or "")
+    if not request.META.keys() & {"HTTP_HOST", "SERVER_NAME"}:
+        return name[:ATTEMPT_NAME_LENGTH]  # signed in by a program, at no host
     known = request.__dict__.setdefault("names_of_attempts", {})
     if name not in known:
         is_operator = User.objects.filter(instance=None, username=name).exists()
