@@ -119,7 +119,7 @@ def test_undo__twice__the_second_finds_it_done(world, client):
 
     page = confirm(client, undo_of(event))
 
-    assert "one is so already" in text_of(page)
+    assert "it is as it was before" in text_of(page)
     assert (Event.objects.count(), Run.objects.count()) == (count, 1)
 
 
