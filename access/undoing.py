@@ -233,8 +233,11 @@ def carry_out_undo(
             return plan, None
         run = new_run("undo", actor=actor, origin=origin, undoes=what)
         for step in plan.steps:
-            # As it is by now: an earlier step may have changed it.
-            found = step.undoer.find(step.event)
+            try:
+                # As it is by now: an earlier step may have changed it.
+                found = step.undoer.find(step.event)
+            except Gone as error:  # since the plan was made
+                raise Conflict(str(error)) from error
             step.undoer.restore(step.event, found, actor=actor, origin=replace(origin, run=run.pk))
         _check_that_nobody_came_between(run.pk, plan.stood)
         run.changed, run.unchanged, run.errors = len(plan.steps), plan.unchanged, len(plan.faults)

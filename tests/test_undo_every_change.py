@@ -7,11 +7,18 @@ import pytest
 from access.permissions import Role
 from access.services import grant_role, revoke_role
 from access.tenants import change_tenant, create_user, delete_tenant
-from access.undoing import UNKNOWN, Final, register, way_of
+from access.undoing import UNKNOWN, Final, carry_out_undo, plan_undo, register, way_of
 from clients.models import ApiClient
-from clients.services import delete_client, rotate_secret, set_client_features, set_networks
+from clients.services import (
+    delete_client,
+    rotate_secret,
+    set_client_features,
+    set_description,
+    set_networks,
+)
 from config.settings import BASE_DIR
 from events.models import Event, Run
+from events.services import Conflict
 from features.defining import archive_feature, disable_feature, edit_feature
 from security.services import patch_security_settings, read_settings
 from tenancy.models import Organization, User
@@ -146,6 +153,22 @@ def test_undo__plan_that_was_looked_at_is_another_by_now__412(root, world):
 
     for body in ({"seen": seen}, {"seen": seen, "dry_run": True}):
         assert_error(root("POST", f"events/{event.pk}/undo", body), 412, 10, "look at it again")
+
+
+def test_undo__somebody_else_changes_the_same_between_plan_and_writing__nothing_is_done(world):
+    CHANGES["networks"].make(world)
+    event = last_event()
+
+    def read():
+        plan = plan_undo(Event.objects.filter(pk=event.pk), permitted_to=None)
+        set_description(world.client, "Meanwhile", **BY)
+        return plan
+
+    with pytest.raises(Conflict):
+        carry_out_undo(read, what=str(event.pk), **BY)
+
+    assert CHANGES["networks"].read(world) == ["192.0.2.0/24"]
+    assert not Run.objects.exists()
 
 
 @EACH
