@@ -27,6 +27,7 @@ from access.policy import (
     allows,
     covered,
     may_grant,
+    may_grant_all,
     may_see,
     may_set_password,
     require,
@@ -134,11 +135,15 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show what is known of a tenant; change or delete it."""
     actor, kind = actor_of(request), KINDS[owner.level]
     may_write = allows(actor, kind.may(Action.WRITE), owner)
-    may_delete = allows(actor, kind.may(Action.DELETE), owner)
+    held = roles_of(owner) if isinstance(owner, User) else []
+    may_end = _may_end(actor, owner, held)
+    may_delete = may_end and allows(actor, kind.may(Action.DELETE), owner)
     initial = kind.initial(owner)
     form = kind.form(typed_in(request, "save"), initial=initial)
+    for name, field in form.fields.items():
+        field.disabled = not may_write or (name in tenants.SIGN_IN and not may_end)
     if request.method == "POST" and request.POST.get("do") == "delete":
-        require(actor, kind.may(Action.DELETE), owner)
+        tenants.require_on_tenant(actor, Action.DELETE, owner)
         return _delete(request, actor, owner)
     if request.method == "POST":
         require(actor, kind.may(Action.WRITE), owner)
@@ -147,15 +152,12 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
             tell_saved(request, _("Saved."), run)
             return redirect(request.path)
         owner.refresh_from_db()
-    if not may_write:
-        for field in form.fields.values():
-            field.disabled = True
     context = owner_context(request, actor, owner, "details") | {
         "form": form,
         "may_write": may_write,
         "may_delete": may_delete,
         "write_permission": str(kind.may(Action.WRITE)),
-        **_sign_in_context(actor, owner),
+        **_sign_in_context(actor, owner, held),
         "back": f"admin:tenancy_{owner.level.label}_changelist",
     }
     return TemplateResponse(request, "admin/tenants/form.html", context)
@@ -298,11 +300,17 @@ def _delete(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:
     return redirect(f"admin:tenancy_{owner.level.label}_changelist")
 
 
-def _sign_in_context(actor: Actor, owner: Owner) -> dict[str, Any]:
+def _may_end(actor: Actor, owner: Owner, held: list[Membership]) -> bool:
+    """Whether the roles that a user holds let the actor end them, or their way to sign in."""
+    if not isinstance(owner, User):
+        return True
+    return may_grant_all(actor, owner, [(Role(row.role), row.owner) for row in held])
+
+
+def _sign_in_context(actor: Actor, owner: Owner, held: list[Membership]) -> dict[str, Any]:
     """Return a user's roles, as far as the actor sees on what, and the way to a new password."""
     if not isinstance(owner, User):
         return {}
-    held = roles_of(owner)
     may_set = may_set_password(actor, owner, [(Role(row.role), row.owner) for row in held])
     return {
         "memberships": [row for row in held[:100] if may_see(actor, row.owner)],

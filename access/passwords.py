@@ -16,9 +16,8 @@ from django.utils.translation import gettext as _
 
 from access import forms
 from access.pages import find_owner_or_404, owner_context
-from access.permissions import Role
 from access.policy import require_password
-from access.services import roles_of
+from access.services import held_by
 from access.sites import actor_of, origin_of
 from access.tenants import set_password
 from tenancy.levels import Level
@@ -31,7 +30,7 @@ def user_password(request: HttpRequest, key: int) -> HttpResponse:
     user = cast("User", find_owner_or_404(actor, Level.USER.label, key))
     if user == request.user:
         return redirect("admin:password_change")  # which asks for the one of now
-    require_password(actor, user, [(Role(row.role), row.owner) for row in roles_of(user)])
+    require_password(actor, user, held_by(user))
     form = forms.PasswordForm(request.POST or None)
     back = reverse("admin:tenancy_user_change", args=[user.pk])
     if request.method == "POST" and form.is_valid():

@@ -159,11 +159,18 @@ def may_grant(actor: Actor, role: Role, owner: Owner) -> bool:
 def may_set_password(actor: Actor, user: User, held: Iterable[tuple[Role, Owner]]) -> bool:
     """Whether the actor may give the user a password, with which they could act as that user.
 
-    ``held`` are all roles of the user: only who could give each of them may, and nobody while they
-    act in somebody else's name. A superuser's is for who may everything.
+    ``held`` are all roles of the user. Nobody may while they act in somebody else's name.
     """
     if actor.impersonator or not allows(actor, Permission(Resource.USERS, Action.WRITE), user):
         return False
+    return may_grant_all(actor, user, held)
+
+
+def may_grant_all(actor: Actor, user: User, held: Iterable[tuple[Role, Owner]]) -> bool:
+    """Whether the actor could give and take all that a user may, which are the roles ``held``.
+
+    What a superuser may is given by who may everything.
+    """
     if user.is_superuser:
         everything = SUPERUSER.permissions
         return all(allows(actor, permission, System()) for permission in everything)

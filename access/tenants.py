@@ -13,7 +13,11 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q
 from django.utils.translation import gettext as _
 
+from access.actors import Actor
 from access.impersonations import end_impersonations, unexpired
+from access.permissions import Action, Permission, Resource
+from access.policy import MissingPermission, may_grant_all, require
+from access.services import held_by
 from events.services import Author, Entry, Origin, StreamKey, append
 from tenancy import services as rows
 from tenancy.levels import Level
@@ -33,6 +37,9 @@ CHANGEABLE: Mapping[type[Owner], frozenset[str]] = {
     User: frozenset({"username", "name", "email", "is_active", "is_staff"}),
 }
 """What may be changed of a tenant afterwards. Ids and places never: settings hang on them."""
+
+SIGN_IN = frozenset({"username", "is_active", "is_staff"})
+"""The fields of a user on which it depends whether and how they sign in."""
 
 before_deletion: list[Callable[..., None]] = []
 """What empties a tenant, with a record, before it goes: called with the owner, ``actor`` and
@@ -81,6 +88,20 @@ def create_user(
     """
     with transaction.atomic():
         return _record_creation(rows.create_user(organization, username, **fields), actor, origin)
+
+
+def require_on_tenant(
+    actor: Actor, action: Action, owner: Owner, fields: Iterable[str] = ()
+) -> None:
+    """Raise MissingPermission unless the actor may do ``action`` to a tenant itself.
+
+    ``fields`` are what of it is to be changed. The end of a user, or of a user's way to sign in,
+    takes every role from them: it is for those who may take these.
+    """
+    require(actor, Permission.on_tenants(owner.level, action), owner)
+    is_end = action is Action.DELETE or not SIGN_IN.isdisjoint(fields)
+    if is_end and isinstance(owner, User) and not may_grant_all(actor, owner, held_by(owner)):
+        raise MissingPermission(Permission(Resource.MEMBERSHIPS, Action.WRITE))
 
 
 def change_tenant(

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy
 from access.actors import Actor
 from access.models import Membership
 from access.permissions import Action, Permission, Resource, Role
-from access.policy import MissingPermission, may_grant, require
+from access.policy import MissingPermission, may_grant
 from access.services import grant_role, held_on, revoke_role
-from access.tenants import TENANT, change_tenant, set_domains
+from access.tenants import TENANT, change_tenant, require_on_tenant, set_domains
 from access.undoing import Final, Gone, State, Undoer, Way, same_states
 from events.models import Event
 from events.services import Author, Origin
@@ -81,8 +81,8 @@ def _find_tenant(event: Event) -> Owner:
     return owner
 
 
-def _permit_tenant(actor: Actor, _event: Event, owner: Owner) -> None:
-    require(actor, Permission.on_tenants(owner.level, Action.WRITE), owner)
+def _permit_tenant(actor: Actor, event: Event, owner: Owner) -> None:
+    require_on_tenant(actor, Action.WRITE, owner, [event.subject])
 
 
 def _tenant_states(event: Event, owner: Owner) -> tuple[State, ...]:

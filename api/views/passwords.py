@@ -3,9 +3,9 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import Action, Permission, Resource, Role
+from access.permissions import Action, Permission, Resource
 from access.policy import UnknownOwner, may_see, require, require_password
-from access.services import roles_of
+from access.services import held_by
 from access.tenants import set_password
 from access.views import ApiViewSet
 from api.serializers import PasswordSerializer, parse
@@ -30,7 +30,7 @@ class PasswordViewSet(ApiViewSet):
         if not isinstance(user, User) or not may_see(self.actor, user):
             require(self.actor, Permission(Resource.USERS, Action.WRITE), self.instance)
             raise UnknownOwner("user not found")
-        require_password(self.actor, user, [(Role(row.role), row.owner) for row in roles_of(user)])
+        require_password(self.actor, user, held_by(user))
         members = parse(PasswordSerializer, self.body())
         set_password(user, members["password"], actor=self.actor, origin=self.origin)
         return Response(status=204)

@@ -18,6 +18,7 @@ from access.tenants import (
     create_organization,
     create_user,
     delete_tenant,
+    require_on_tenant,
     set_domains,
 )
 from api.pagination import Ordering
@@ -66,7 +67,10 @@ class TenantViewSet(ResourceViewSet):
         """Change the members that the body holds."""
         with transaction.atomic():
             tenant = self._lock(public_id, Action.WRITE)
-            self.change(tenant, self.parse(partial=True))
+            members = self.parse(partial=True)
+            changed = [name for name in members if getattr(tenant, name) != members[name]]
+            require_on_tenant(self.actor, Action.WRITE, tenant, changed)
+            self.change(tenant, members)
         return self.answer(self.render(self._get(public_id)))
 
     def destroy(self, request: Request, public_id: str) -> Response:
@@ -110,7 +114,7 @@ class TenantViewSet(ResourceViewSet):
     def _lock(self, public_id: str, action: Action) -> Any:
         """Return the tenant, which nobody else changes until the transaction ends."""
         tenant = self._get(public_id)
-        self.require(action, tenant)
+        require_on_tenant(self.actor, action, tenant)
         lock_stream(StreamKey.of(tenant, TENANT))
         tenant = self._get(public_id)
         self.check_if_match(tenant)
