@@ -20,6 +20,7 @@ from tenancy.models import User
 
 SESSION_KEY = "impersonation"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+FORMS = ("/admin/", "/impersonation/")  # where forms are sent in a subject's name
 
 
 class ActAsSubject:
@@ -53,7 +54,7 @@ class ActAsSubject:
     def _forget(self, request: HttpRequest) -> HttpResponseBase:
         del request.session[SESSION_KEY]
         messages.info(request, _("The impersonation has ended. You are yourself again."))
-        if request.method in SAFE_METHODS:
+        if request.method in SAFE_METHODS or not request.path.startswith(FORMS):
             return self.get_response(request)
         return HttpResponseRedirect(resolve_url("impersonation"))
 

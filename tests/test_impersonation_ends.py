@@ -10,7 +10,7 @@ from events.models import Event
 from security.impersonation import start_impersonation
 from security.services import patch_security_settings
 from tenancy.models import System
-from tests.factories import BY, ORIGIN, make_cast, make_holder
+from tests.factories import BY, ORIGIN, make_cast, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +52,22 @@ def test_delete_tenant__somebody_who_takes_part__is_recorded_as_its_end(cast, in
     delete_tenant(cast.bob if who == "subject" else ina, **BY)
 
     assert Event.objects.get(type="impersonation.ended").subject == "bob"
+
+
+def test_api__called_from_a_browser_whose_impersonation_has_ended__is_no_dropped_form(
+    client, cast, ina
+):
+    ina.is_staff = True
+    ina.save()
+    client.force_login(ina, "access.backends.InstanceBackend")
+    client.post(f"/impersonation/start/{cast.bob.pk}/")
+    patch_security_settings(cast.instance, {"impersonation_enabled": False}, **BY)
+
+    answer = client.put(
+        "/v2/features/system",
+        {"actions": True},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token_for(cast.root)}"},
+    )
+
+    assert answer.status_code == 200
