@@ -96,7 +96,7 @@ def test_begin__someone_in_the_admin__sees_the_banner_on_every_page(stage):
     answer = stage.begin(stage.cast.alice)
 
     assert answer["Location"] == INDEX
-    for page in (INDEX, PAGE, "/admin/password_change/"):
+    for page in (INDEX, PAGE, "/admin/history/"):
         shown = stage.browser.get(page).content.decode()
         assert "you act as" in shown
         assert END in shown
