@@ -46,6 +46,7 @@ from tenancy.models import Owner
 
 ROWS_A_PAGE = 50
 ATTEMPTS = 3
+STAGES = {stage: position for position, stage in enumerate(Stage)}
 FILTERS = ("here", "inherited", "locked", "differs")
 
 
@@ -205,27 +206,26 @@ def _show(
 ) -> HttpResponse:
     """Show the grid, with what was posted in it when it could not be saved."""
     state = state or read_lineage(owner)
-    definitions = definitions_at(state.revision).ordered
     text = request.GET.get("q", "").strip()
     chosen = request.GET.get("show", "")
     stage = request.GET.get("stage", "")
-    rows = [
-        row
-        for definition in definitions
+    found = [
+        definition
+        for definition in definitions_at(state.revision).ordered
         if definition.matters_at(owner.level)
         and (not stage or definition.stage == stage)
         and speaks_of(definition, text.lower())
-        and passes(row := make_row(definition, owner, state), chosen)
+        and (not chosen or passes(make_row(definition, owner, state), chosen))
     ]
-    rows.sort(key=lambda row: list(Stage).index(row.definition.stage))
+    found.sort(key=lambda definition: STAGES[definition.stage])
     if form:
         # What could not be saved must be on the page, wherever the page was.
-        held = [row for row in rows if row.definition.id in form.entries]
-        rows = held or rows
-    page = Paginator(rows, max(ROWS_A_PAGE, len(rows)) if form else ROWS_A_PAGE).get_page(
+        found = [definition for definition in found if definition.id in form.entries] or found
+    page = Paginator(found, max(ROWS_A_PAGE, len(found)) if form else ROWS_A_PAGE).get_page(
         request.GET.get("page")
     )
-    shown: list[Row] = list(page.object_list)
+    # Only what is shown is resolved: there may be thousands of features.
+    shown = [make_row(definition, owner, state) for definition in page.object_list]
     add_last_events(actor, owner, shown)
     if form:
         _add_posted(shown, form, set(conflicts))
