@@ -63,8 +63,6 @@ def name_of_attempt(request: HttpRequest, credentials: Mapping[str, Any] | None 
     known = request.__dict__.setdefault("names_of_attempts", {})
     if name not in known:
         is_operator = User.objects.filter(instance=None, username=name).exists()
-        # A sign-in that no request from outside asked for, such as a test's, names no host.
-        has_host = "SERVER_NAME" in request.META and not is_operator
-        instance = find_instance(request.get_host(), current_revision()) if has_host else None
-        known[name] = f"{instance.public_id}/{name}" if instance else name
+        instance = find_instance(request.get_host(), current_revision())
+        known[name] = name if is_operator or instance is None else f"{instance.public_id}/{name}"
     return str(known[name][:ATTEMPT_NAME_LENGTH])
