@@ -142,7 +142,9 @@ def test_plan__all_or_nothing_at_any_size__is_one_transaction(root, plan, monkey
     assert (Run.objects.get().batches, UserOverride.objects.count()) == (0, ROWS)
 
 
-def test_plan__interrupted__goes_on_with_the_same_run_and_ends_the_same(root, plan, monkeypatch):
+@pytest.fixture
+def broken_off(root, plan, monkeypatch):
+    """Have a fault stop the plan after two batches; return what was answered when it began."""
     apply = apply_in_batches
 
     def stop_after_two(*args, **kwargs):
@@ -155,15 +157,52 @@ def test_plan__interrupted__goes_on_with_the_same_run_and_ends_the_same(root, pl
         patch.setattr(storedapply, "apply_in_batches", stop_after_two)
         first = begin(root, plan, batch_size=3).json()
         middle = follow(root, plan, until=is_at_end)
+    assert (middle["state"], middle["progress"]["done"]) == ("interrupted", 6)
+    return first
+
+
+def test_plan__interrupted__goes_on_with_the_same_run_and_ends_the_same(root, plan, broken_off):
     again = begin(root, plan)
     end = follow(root, plan, until=is_at_end)
 
-    assert (middle["state"], middle["progress"]["done"]) == ("interrupted", 6)
-    assert (again.status_code, end["state"], end["run"]) == (202, "applied", first["run"])
+    assert (again.status_code, end["state"], end["run"]) == (202, "applied", broken_off["run"])
     assert (Event.objects.filter(run=end["run"]).count(), Run.objects.get().batches) == (ROWS, 4)
 
 
-def test_plan__owner_deleted_while_interrupted__is_left_out(root, cast, plan):
+def test_plan__interrupted_and_an_owner_deleted__goes_on_without_it(root, cast, plan, broken_off):
+    cast.acme.users.get(public_id="u9").delete()
+
+    begin(root, plan)
+    end = follow(root, plan, until=is_at_end)
+
+    assert (end["state"], end["progress"]) == (
+        *("applied", {"done": ROWS, "total": ROWS, "left_out": 1}),
+    )
+    assert [(one["row"], one["code"]) for one in end["problems"]] == [(9, "unknown_owner")]
+    assert (Run.objects.get().state, UserOverride.objects.count()) == (RunState.PARTLY, ROWS - 1)
+
+
+def test_plan__an_owner_deleted_on_its_way__is_tried_again_without_it(
+    root, cast, plan, monkeypatch
+):
+    attempts = []
+
+    def delete_one(staged, run, **options):
+        if not attempts:
+            cast.acme.users.get(public_id="u9").delete()
+        attempts.append(run.pk)
+        return apply_in_batches(staged, run, **options)
+
+    monkeypatch.setattr(storedapply, "apply_in_batches", delete_one)
+    begin(root, plan, batch_size=3)
+    end = follow(root, plan, until=is_at_end)
+
+    assert (len(attempts), len(set(attempts))) == (2, 1)
+    assert (end["state"], end["progress"]["left_out"]) == ("applied", 1)
+    assert UserOverride.objects.count() == ROWS - 1
+
+
+def test_plan__interrupted_before_it_wrote_anything__is_checked_as_at_first(root, cast, plan):
     begin_interrupted(plan)
     cast.acme.users.get(public_id="u9").delete()
 

@@ -165,10 +165,11 @@ def _apply_batches(plan: StoredPlan, hand: Hand) -> None:
                     plan.save(update_fields=["problems"])
                 if not is_postgresql():
                     sleep(PAUSE)
-        # Owners that were deleted while nobody went on.
+        # Owners that were deleted, or went out of reach, while nobody went on.
         if missing := plan.changed - run.changed - run.unchanged - run.errors:
             run.errors, run.state = run.errors + missing, RunState.PARTLY
             run.save()
+            plan.problems = [*shown, *list_problems(staged.faults())][:SHOWN]
         plan.left_out = run.errors
         _finish(plan)
 
