@@ -2,6 +2,7 @@
 
 import threading
 import time
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -185,7 +186,7 @@ def test_plan__interrupted_and_an_owner_deleted__goes_on_without_it(root, cast, 
 def test_plan__an_owner_deleted_on_its_way__is_tried_again_without_it(
     root, cast, plan, monkeypatch
 ):
-    attempts = []
+    attempts: list[UUID] = []
 
     def delete_one(staged, run, **options):
         if not attempts:
