@@ -251,6 +251,25 @@ def test_plans__very_many__are_refused_until_some_are_deleted(root, monkeypatch)
     make_plan(root, row("carol", True))
 
 
+def test_plans__very_many__the_oldest_applied_one_makes_room(root, monkeypatch):
+    monkeypatch.setattr("features.bulk.stored.MOST_PLANS", 2)
+    oldest, applied = (make_plan(root, row("bob", True))["id"] for _ in range(2))
+    root("POST", f"plans/{applied}/apply")
+
+    latest = make_plan(root, row("carol", True))["id"]
+
+    assert [plan["id"] for plan in root("GET", "plans").json()["results"]] == [latest, oldest]
+
+
+def test_plan__several_things_wrong_in_one_row__are_all_named(root):
+    bad = {"level": "team", "owner": "bob", "feature": "nothing_like_it", "value": True}
+
+    error = assert_error(root("POST", "plans", {"rows": [bad]}), 400, 3)
+
+    violations = error["details"][0]["fieldViolations"]
+    assert [violation["field"] for violation in violations] == ["rows[0]"] * 2
+
+
 def test_plan__rows_that_take_values_above_and_below__keep_to_the_order_of_levels(root, cast):
     plan = make_plan(
         root,

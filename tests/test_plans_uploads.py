@@ -43,9 +43,9 @@ def test_upload__a_file__is_planned_as_rows_are_with_its_own_lines(root, content
     assert made.status_code == 201
     shown = root("GET", f"plans/{made.json()['id']}/changes").json()["results"]
     first = 2 if body == CSV else 1
-    assert [(one["row"], one["owner"], one["after"]) for one in shown] == [
-        (first, "user:main/bob", True),
-        (3, "user:main/carol", True),
+    assert [(one["row"], one["owner"], one["after"], one["reason"]) for one in shown] == [
+        (first, "user:main/bob", True, "asked for"),
+        (3, "user:main/carol", True, ""),
     ]
     events = root("GET", "events?type=features.set").json()["results"]
     assert [event["reason"] for event in events] == ["roll-out", "asked for"]

@@ -45,6 +45,7 @@ CHANGE_EXAMPLE: dict[str, Any] = {
     "after": True,
     "locked_before": False,
     "locked_after": False,
+    "reason": "",
 }
 
 
@@ -81,6 +82,7 @@ def components() -> dict[str, Schema]:
         "after": {"description": "Null: it will be inherited."},
         "locked_before": FLAG,
         "locked_after": FLAG,
+        "reason": TEXT | {"description": "Of this change alone."},
     }
     row: dict[str, Schema] = {
         "level": ref("Level"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -199,11 +200,7 @@ class PlanViewSet(ResourceViewSet):
             require_levels(self.actor, sorted(plan.staging.levels), self.instance)
             plan.compute()
             if not leave_out and (number := plan.count_faults()):
-                faults = zip(range(SHOWN), plan.faults(), strict=False)
-                named = {f"rows[{fault.line}]": fault.message for _, fault in faults}
-                if number > SHOWN:
-                    named["rows"] = f"{number} errors, of which the first {SHOWN} are named"
-                raise ValidationError(named)
+                raise ValidationError(_name_faults(plan.faults(), number))
             return store_plan(plan, principal=self.caller.principal, actor=self.actor)
 
     def _take_turn(
@@ -257,7 +254,18 @@ def render_change(change: StoredChange) -> dict[str, Any]:
         "after": change.after,
         "locked_before": change.locked_before,
         "locked_after": change.locked_after,
+        "reason": change.reason,
     }
+
+
+def _name_faults(faults: Iterable[Fault], number: int) -> dict[str, list[str]]:
+    """Return what is wrong by row, of very many the first ones."""
+    named: dict[str, list[str]] = {}
+    for fault in islice(faults, SHOWN):
+        named.setdefault(f"rows[{fault.line}]", []).append(fault.message)
+    if number > SHOWN:
+        named["rows"] = [f"{number} errors, of which the first {SHOWN} are named"]
+    return named
 
 
 def _refuse_to_wait(_sentence: str) -> None:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from access.actors import Actor
@@ -70,14 +71,13 @@ def require_levels(actor: Actor, levels: Iterable[Level], instance: Instance) ->
 
 
 def store_plan(plan: BulkPlan, *, principal: str, actor: Actor) -> StoredPlan:
-    """Keep a plan that was computed; TooManyPlans where the principal keeps enough of them.
+    """Keep a plan that was computed. TooManyPlans where there is no room.
 
-    A few thousand changes at a time, so that nobody waits long; until the last of them is there,
-    nobody sees the plan.
+    Room is made by the principal's oldest applied plan. A few thousand changes are written at a
+    time, so that nobody waits long; until the last of them is there, nobody sees the plan.
     """
     sweep_plans()
-    if StoredPlan.objects.filter(principal=principal).count() >= MOST_PLANS:
-        raise TooManyPlans
+    _make_room(StoredPlan.objects.filter(principal=principal))
     summary, now = plan.summarize(), timezone.now()
     stored = StoredPlan.objects.create(
         principal=principal,
@@ -108,6 +108,14 @@ def store_plan(plan: BulkPlan, *, principal: str, actor: Actor) -> StoredPlan:
     stored.state = PlanState.READY
     stored.save(update_fields=["state"])
     return stored
+
+
+def _make_room(plans: QuerySet[StoredPlan]) -> None:
+    if plans.count() >= MOST_PLANS:
+        oldest = plans.filter(state=PlanState.APPLIED).order_by("pk").first()
+        if oldest is None:
+            raise TooManyPlans
+        delete_plan(oldest)
 
 
 def sweep_plans() -> None:

@@ -154,14 +154,14 @@ def _apply_batches(plan: StoredPlan, hand: Hand) -> None:
         if run is None:
             _check(plan, staged)
             run = _make_run(plan, hand)
-        known, shown = 0, plan.problems
+        known, shown = run.errors, plan.problems
         if run.finished_at is None:
             for state in apply_in_batches(
                 staged, run, actor=hand.actor, origin=_origin_of(plan, hand), despite_faults=True
             ):
                 if state.errors > known:
                     known = state.errors
-                    plan.problems = [*shown, *list_problems(staged.faults())][:SHOWN]
+                    plan.problems = _add_problems(shown, staged)
                     plan.save(update_fields=["problems"])
                 if not is_postgresql():
                     sleep(PAUSE)
@@ -169,7 +169,7 @@ def _apply_batches(plan: StoredPlan, hand: Hand) -> None:
         if missing := plan.changed - run.changed - run.unchanged - run.errors:
             run.errors, run.state = run.errors + missing, RunState.PARTLY
             run.save()
-            plan.problems = [*shown, *list_problems(staged.faults())][:SHOWN]
+            plan.problems = _add_problems(shown, staged)
         plan.left_out = run.errors
         _finish(plan)
 
@@ -180,6 +180,11 @@ def _check(plan: StoredPlan, staged: BulkPlan) -> None:
     summary = staged.summarize()
     if summary.errors or summary.changed != plan.changed:
         raise Moved(plan, list_problems(staged.faults()))
+
+
+def _add_problems(shown: list[dict[str, Any]], staged: BulkPlan) -> list[dict[str, Any]]:
+    """Return what is shown already, with what is wrong now; an interruption tells nothing twice."""
+    return [*shown, *(one for one in list_problems(staged.faults()) if one not in shown)][:SHOWN]
 
 
 def _make_run(plan: StoredPlan, hand: Hand) -> Run:
