@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.contrib.auth.models import Group
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -22,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access import admin_views, passwords
 from access.actors import Actor
+from access.filters import usable_query
 from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
 from access.policy import NOTHING, MissingPermission, allows, covered, may_see, visible
@@ -80,6 +82,20 @@ class PolicyAdmin(StockAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(self.scope(actor_of(request)))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list, and say what of its address does not fit; Django itself says nothing."""
+        request.GET = usable_query(request, self._parameters(request))  # type: ignore[assignment]
+        if ERROR_FLAG in request.GET:
+            text = gettext("A part of that address does not fit the list: all of it is shown.")
+            messages.warning(request, text)
+        return super().changelist_view(request, extra_context)
+
+    def _parameters(self, request: HttpRequest) -> list[str]:
+        names = [str(name) for name in self.get_list_filter(request)]
+        lookups = ("", "__exact", "__in", "__isnull")
+        filters = [f"{name}{lookup}" for name in names for lookup in lookups]
+        return [SEARCH_VAR, PAGE_VAR, ORDER_VAR, ERROR_FLAG, *filters]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -148,8 +148,9 @@ def tenant_page(request: HttpRequest, owner: Owner) -> HttpResponse:
     if request.method == "POST":
         require(actor, kind.may(Action.WRITE), owner)
         run = uuid4()
-        if form.is_valid() and _change(owner, form, actor, origin_of(request, run=run)):
-            tell_saved(request, _("Saved."), run)
+        origin = origin_of(request, run=run)
+        if form.is_valid() and (changed := _change(owner, form, actor, origin)):
+            tell_saved(request, _("%(name)s is saved.") % {"name": changed}, run)
             return redirect(request.path)
         owner.refresh_from_db()
     context = owner_context(request, actor, owner, "details") | {
@@ -272,19 +273,19 @@ def find_one(rows: Any, level: Level, text: str) -> Owner | None:
     return several[0] if len(several) == 1 else None
 
 
-def _change(owner: Owner, form: django_forms.Form, actor: Actor, origin: Origin) -> bool:
-    """Write the fields that were changed; False with the errors in the form."""
+def _change(owner: Owner, form: django_forms.Form, actor: Actor, origin: Origin) -> Owner | None:
+    """Return the tenant with what was changed, written; None with the errors in the form."""
     changed = {name: form.cleaned_data[name] for name in form.changed_data}
     domains = changed.pop("domains", None)
     try:
         with transaction.atomic():
-            tenants.change_tenant(owner, changed, actor=actor, origin=origin)
-            if domains is not None and isinstance(owner, Instance):
-                tenants.set_domains(owner, domains, actor=actor, origin=origin)
+            now = tenants.change_tenant(owner, changed, actor=actor, origin=origin)
+            if domains is not None and isinstance(now, Instance):
+                tenants.set_domains(now, domains, actor=actor, origin=origin)
     except ValidationError as error:
         add_errors(form, error)
-        return False
-    return True
+        return None
+    return now
 
 
 def _delete(request: HttpRequest, actor: Actor, owner: Owner) -> HttpResponse:

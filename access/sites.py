@@ -1,6 +1,6 @@
 """The admin site: who is signed in, as an actor, and the pages that are no model's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import update_wrapper
 from typing import Any, cast
@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from access.actors import Actor, actor_for
 from access.callers import origin_of as origin_of_call
+from access.filters import usable_query
 from access.typed import forget_empty, has_kept, is_of_another, pack, restore, unsent
 from events.models import Surface
 from events.services import Origin
@@ -122,7 +123,8 @@ def actor_of(request: HttpRequest) -> Actor:
 def origin_of(request: HttpRequest, reason: str = "", run: Any = None) -> Origin:
     """Return how the history records what this request changes."""
     origin = origin_of_call(request, actor_of(request), Surface.ADMIN)
-    return replace(origin, reason=reason, run=run)
+    # No page offers NUL, and PostgreSQL does not store it.
+    return replace(origin, reason=reason.replace("\0", ""), run=run)
 
 
 def strata_site() -> "StrataSite":
@@ -149,9 +151,21 @@ class StrataSite(AdminSite):
         self.cards: list[Callable[[Actor], Card | None]] = []
         self.tabs: list[Tab] = []
 
-    def add_page(self, route: str, view: Callable[..., Any], name: str) -> None:
-        """Serve a view, for people who are signed in, at ``admin/<route>``."""
-        self._pages.append(path(route, self.admin_view(view), name=name))
+    def add_page(
+        self, route: str, view: Callable[..., Any], name: str, takes: Collection[str] = ()
+    ) -> None:
+        """Serve a view, for people who are signed in, at ``admin/<route>``.
+
+        ``takes`` are the parameters of a list: of others, and of texts that no row could hold, the
+        page says that it left them out.
+        """
+
+        def with_usable_query(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            request.GET = usable_query(request, takes)  # type: ignore[assignment]
+            return view(request, *args, **kwargs)
+
+        served = update_wrapper(with_usable_query, view) if takes else view
+        self._pages.append(path(route, self.admin_view(served), name=name))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Let nobody in who is not signed in, and keep what they typed until they are."""

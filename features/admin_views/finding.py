@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from access.actors import Actor
+from access.filters import LONGEST
 from access.pages import page_context, page_of
 from access.places import Place, Texts
 from access.policy import visible, visible_events
@@ -18,6 +19,7 @@ from access.sites import Found, actor_of, strata_site
 from events.models import Event
 from features.catalogue import keys_named, keys_that_speak_of
 from features.models import Feature
+from tenancy.identifiers import has_control_characters
 from tenancy.levels import Level
 from tenancy.models import Instance, Organization, Owner, User
 
@@ -148,6 +150,8 @@ def suggest(request: HttpRequest) -> JsonResponse:
     """Return what a picker offers for what was typed so far, as JSON."""
     actor = actor_of(request)
     text = request.GET.get("q", "").strip()
+    if len(text) > LONGEST or has_control_characters(text):
+        text = ""  # nothing is called so
     kinds = request.GET.getlist("kind")
     results: list[dict[str, str]] = []
     if text and "feature" in kinds:

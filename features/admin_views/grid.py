@@ -45,6 +45,7 @@ from tenancy.levels import Level
 from tenancy.models import Owner
 
 ROWS_A_PAGE = 50
+TAKES = ("q", "show", "stage", "page")
 ATTEMPTS = 3
 STAGES = {stage: position for position, stage in enumerate(Stage)}
 FILTERS = ("here", "inherited", "locked", "differs")

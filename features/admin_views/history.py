@@ -16,6 +16,7 @@ from events.services import StreamKey
 from tenancy.levels import OWNED_LEVELS
 
 ROWS_A_PAGE = 50
+TAKES = ("feature", "surface", "who", "before")
 FEATURE_KINDS = {level.label for level in OWNED_LEVELS}
 
 

@@ -16,6 +16,7 @@ from features.models import OVERRIDES, Feature
 from tenancy.levels import OWNED_LEVELS, Level
 
 ROWS_A_PAGE = 50
+TAKES = ("level", "feature", "owner", "value", "locked", "before")
 OWNED_BY = {
     Level.SYSTEM: ("owner",),
     Level.INSTANCE: ("owner",),
