@@ -32,6 +32,7 @@ NO_PAGES = {
     "access_accesstoken_add": "refused: the API and a command issue tokens",
 }
 OF_INSTANCES = {"owner_security"}
+OF_USERS = {"owner_tokens", "user_password"}
 
 
 def furnish(cast: Cast) -> None:
@@ -105,6 +106,9 @@ def _arguments(name: str, takes: set[str], cast: Cast) -> list[dict[str, Any]]:
         rows: Any = apps.get_model(app, model)._default_manager
         ours = {Feature: feature, User: cast.bob, Organization: cast.acme}
         values["object_id"] = ours.get(rows.model, rows.latest("pk")).pk
+    if name in OF_USERS:
+        values |= {"level": "user", "key": cast.bob.pk}
+        return [{parameter: values[parameter] for parameter in takes}]
     if "level" not in takes:
         return [{parameter: values[parameter] for parameter in takes}]
     # The widest that a page takes, and the narrowest: those between look like one of them.

@@ -74,7 +74,7 @@ def essence(sent: dict[str, list[str]]) -> Counter[tuple[str, str]]:
     return Counter(
         (name, value)
         for name, values in sent.items()
-        if name not in TECHNICAL and "password" not in name
+        if name not in TECHNICAL and not name.startswith("was-") and "password" not in name
         for value in values
         if value
     )

@@ -1,88 +1,36 @@
 """What was typed outlives the session: for every form of every page of the admin."""
 
 import pytest
-from django.contrib import admin
 from django.test import Client
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import reverse
 
-from access.models import AccessToken, Membership
-from access.services import issue_token
 from clients.models import ApiClient
 from events.models import Event
 from features.models import Feature
-from features.services import set_features
-from tenancy.models import Instance, Organization, System, User
+from tenancy.models import System, User
+from tests.admin_addresses import furnish, others_of, pages_of
 from tests.admin_forms import grid_of, page_of, text_of
-from tests.factories import BY, make_client, make_feature
+from tests.factories import make_feature
 from tests.page_forms import Form, essence, forms_of
 
 PASSWORD = "a quite long password"
 ORIGIN = {"Origin": "http://testserver"}
 TYPED = "typed before"
-NO_FORMS = {"login", "logout"}  # a page of its own, and a button of the pages' head
 
 
 @pytest.fixture
 def cast(kept_cast, db):
     kept_cast.root.set_password(PASSWORD)
     kept_cast.root.save()
-    set_features(kept_cast.acme, {"actions": True}, **BY)
-    make_client(kept_cast.instance, "owner")
-    issue_token(kept_cast.bob, **BY)
+    furnish(kept_cast)
     make_feature("words", "string", default="")
     return kept_cast
 
 
-def addresses(cast):
-    """Yield the address of each page of the admin; one with unknown arguments fails the test."""
-    event = Event.objects.filter(stream__kind="organization").latest("pk")
-    custom = Feature.objects.get(key="words")
-    owners = [System.objects.get(), cast.instance, cast.acme, cast.bob]
-    of_owner: list[tuple[object, ...]] = [(owner.level.label, owner.pk) for owner in owners]
-    rows = {
-        model._meta.label_lower.replace(".", "_"): model.objects.filter(**narrow).latest("pk").pk
-        for model, narrow in (
-            *((Instance, {}), (Organization, {"name": "Acme"}), (User, {"username": "bob"})),
-            *((System, {}), (Membership, {}), (AccessToken, {}), (ApiClient, {}), (Feature, {})),
-        )
-    }
-    known: dict[str, list[tuple[object, ...]]] = {
-        "explain": [(*pair, custom.pk) for pair in of_owner],
-        "feature_edit": [(custom.pk,), (Feature.objects.get(key="actions").pk,)],
-        "feature_switch": [(custom.pk,)],
-        "undo_event": [(event.pk,)],
-        "run_history": [(event.run or "00000000-0000-0000-0000-000000000000",)],
-        "undo_run": [(event.run or "00000000-0000-0000-0000-000000000000",)],
-        "user_password": [(cast.bob.pk,)],
-    }
-    for pattern in flat(admin.site.get_urls()):
-        name, arguments = pattern.name, set(pattern.pattern.converters)
-        if name is None or name in NO_FORMS:
-            continue
-        if arguments == {"level", "key"}:
-            ways = of_owner
-        elif arguments == {"object_id"}:
-            ways = [(rows[name.rpartition("_")[0]],)]
-        else:
-            assert not arguments or name in known, f"say with what the page {name} is opened"
-            ways = known.get(name, [()])
-        for way in ways:
-            yield reverse(f"admin:{name}", args=way)
-
-
-def flat(patterns):
-    for pattern in patterns:
-        if isinstance(pattern, URLResolver):
-            yield from flat(pattern.url_patterns)
-        elif isinstance(pattern, URLPattern):
-            yield pattern
-
-
 def forms_of_the_admin(client, cast):
     """Return a form of each shape that the pages hold, with the pages that follow some of them."""
-    pages = [(address, client.get(address)) for address in addresses(cast)]
-    override = cast.acme.overrides.get().pk if hasattr(cast.acme, "overrides") else ""
-    bulk = {"query": "level=organization", "action": "lock", "all": "yes", "pick": override}
+    pages = [(path, client.get(path)) for path in pages_of(cast) + others_of(cast)]
+    bulk = {"query": "level=organization", "action": "lock", "all": "yes"}
     feature = Feature.objects.get(key="words").pk
     system = grid_of(System())
     row = {"was": "inherit", "choice": "set", "value": "x"}
