@@ -1,6 +1,6 @@
 """Pages by key: as fast at the millionth row as at the first, and never a count."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+
+Narrow = Callable[[QuerySet[Any]], QuerySet[Any]]
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
@@ -48,9 +50,15 @@ class Page:
 
 
 def paginate(
-    rows: QuerySet[Any], orderings: Mapping[str, Ordering], parameters: Mapping[str, str]
+    rows: QuerySet[Any],
+    orderings: Mapping[str, Ordering],
+    parameters: Mapping[str, str],
+    narrow: Narrow = lambda rows: rows,
 ) -> Page:
-    """Return the page that ``order``, ``limit`` and ``cursor`` ask for.
+    """Return the page that ``order``, ``limit`` and ``cursor`` ask for, of what ``narrow`` leaves.
+
+    It narrows after the cursor: of two bounds of a column SQLite begins at the one named first, and
+    at the other it would walk from the first page to this one.
 
     ValidationError for an order without an index behind it, a limit outside 1 to MAX_LIMIT, or a
     cursor that this list did not give out.
@@ -63,7 +71,7 @@ def paginate(
     if cursor := parameters.get("cursor"):
         scope = _scope(rows.model, ordering, name)
         rows = rows.filter(ordering.after(*_read_cursor(cursor, scope)))
-    found = list(ordering.apply(rows)[: limit + 1])
+    found = list(ordering.apply(narrow(rows))[: limit + 1])
     if len(found) <= limit:
         return Page(found, None)
     return Page(found[:limit], make_cursor(ordering, name, found[limit - 1]))

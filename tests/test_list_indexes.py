@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from access.permissions import Role
 from access.services import grant_role
-from api.pagination import DEFAULT_LIMIT
+from api.pagination import DEFAULT_LIMIT, make_cursor
+from api.views.tenants import UserViewSet
 from benchmarks.api_lists import FILTERS, all_lists
 from events.models import Event
 from features.services import lock_feature, set_features
@@ -74,6 +75,32 @@ def test_list__every_page_of_it__is_read_in_the_order_of_an_index(client, caller
 
     assert not wrong, "\n\n".join(wrong)
     assert asked == set(FILTERS) or caller == "org_owner"  # who has neither instances nor tokens
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="counts the steps of SQLite")
+@pytest.mark.parametrize("order", ["username", "-username"])
+def test_search__its_last_page__takes_no_more_steps_than_its_first(client, order):
+    cast = make_cast()
+    names = [f"user{number:04}" for number in range(2000)]
+    User.objects.bulk_create(
+        User(instance=cast.instance, organization=cast.acme, public_id=name, username=name)
+        for name in names
+    )
+    api = RootApi(client, cast)
+    last = User.objects.get(username=names[1900] if order == "username" else names[100])
+    cursor = make_cursor(UserViewSet.orderings[order], order, last)
+    steps = []
+
+    for page in ("", cursor):
+        counted: list[None] = []
+        path = f"/api/v1/users?q=user&order={order}&cursor={page}"
+        connection.ensure_connection()
+        connection.connection.set_progress_handler(lambda counted=counted: counted.append(None), 10)
+        assert len(api("GET", path).json()["results"]) == DEFAULT_LIMIT
+        connection.connection.set_progress_handler(None, 0)
+        steps.append(len(counted))
+
+    assert steps[1] < 2 * steps[0]
 
 
 def is_long(sql):

@@ -71,13 +71,16 @@ class ResourceViewSet(ManagementViewSet):
         """Return one page. ValidationError for a parameter that the list does not know."""
         parameters = request.query_params.dict()
         refuse_unknown(parameters, [*self.known_filters, *PAGING])
-        rows = self.rows()
-        for name, narrow in self.known_filters.items():
-            if name in parameters:
-                rows = narrow(rows, _check_filter(name, parameters[name]))
+
+        def narrow(rows: QuerySet[Any]) -> QuerySet[Any]:
+            for name, narrow_by in self.known_filters.items():
+                if name in parameters:
+                    rows = narrow_by(rows, _check_filter(name, parameters[name]))
+            return rows
+
         narrowing = [name for name in self.orderings_of if name in parameters]
         orderings = self.orderings_of[narrowing[0]] if narrowing else self.orderings
-        page = paginate(rows, orderings, parameters)
+        page = paginate(self.rows(), orderings, parameters, narrow)
         results = [self.render(row) for row in page.rows]
         return self.answer({"results": results, "next": page.next})
 
