@@ -1,11 +1,20 @@
 """NUL, which PostgreSQL cannot store: refused in parameters, ids and bodies, on both alike."""
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
-from tests.factories import make_cast, token_for
+from events.models import Event
+from features.services import set_features
+from tenancy.models import Organization
+from tests.factories import ORIGIN, TESTER, make_cast, token_for
 
 NUL = "%00"
-RESOURCES = ("instances", "organizations", "users", "memberships", "tokens")
+RESOURCES = (
+    *("instances", "organizations", "users", "memberships", "tokens"),
+    *("features", "overrides", "events"),
+)
 
 
 @pytest.fixture
@@ -47,9 +56,28 @@ def test_id_in_the_path__with_nul__is_nobodys(call, resource):
         ("users", b'{"organization": "acme", "username": "x", "name": "a\\u0000"}'),
         ("organizations", b'{"name": "a\\u0000"}'),
         ("instances", b'{"name": "a", "domains": ["a\\u0000.example"]}'),
+        ("features", b'{"key": "a\\u0000", "kind": "boolean", "default": false}'),
+        ("features", b'{"key": "ab", "name": "a\\u0000", "kind": "boolean", "default": false}'),
+        ("features", b'{"key": "ab", "kind": "string", "default": "a\\u0000"}'),
+        ("features", b'{"key": "ab", "kind": "choice", "choices": ["a\\u0000"], "default": "a"}'),
+        ("locks", b'{"owner": "organization:a\\u0000", "feature": "actions"}'),
+        ("locks", b'{"owner": "organization:acme", "feature": "a\\u0000"}'),
     ],
 )
 def test_text_in_a_body__with_nul__is_a_bad_request(call, path, body):
     response = call("POST", f"/api/v1/{path}", body)
 
     assert response.status_code in {400, 404}, response.content
+
+
+@pytest.mark.parametrize("what", ["events", "runs"])
+def test_undo__reason_with_nul__is_a_bad_request(call, what):
+    run = uuid4()
+    acme = Organization.objects.get(public_id="acme")
+    set_features(acme, {"actions": True}, actor=TESTER, origin=replace(ORIGIN, run=run))
+    subject = run if what == "runs" else Event.objects.get(subject="actions").pk
+
+    response = call("POST", f"/api/v1/{what}/{subject}/undo", b'{"reason": "a\\u0000"}')
+
+    assert response.status_code == 400, response.content
+    assert "reason" in response.json()["message"]
