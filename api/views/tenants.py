@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
-from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -236,10 +235,9 @@ class UserViewSet(TenantViewSet):
         """Create a user of an organization that the caller may put users into."""
         members = self.parse()
         public_id = members.pop("organization")["public_id"]
-        organizations = Organization.objects.filter(instance=self.instance)
-        organization = get_object_or_404(
-            organizations.filter(visible(self.actor, Level.ORGANIZATION)), public_id=public_id
-        )
+        organization = find_owner(self.instance, Level.ORGANIZATION, public_id)
+        if not isinstance(organization, Organization) or not may_see(self.actor, organization):
+            raise Http404("organization not found")
         self.require(Action.WRITE, organization)
         user = create_user(organization, **members, actor=self.actor, origin=self.origin)
         return self.answer(self.render(user), status=201)
