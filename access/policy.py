@@ -1,6 +1,6 @@
 """The one policy: may this actor do that to this owner? Every surface asks here."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from access.actors import SUPERUSER, Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
-from events.models import Stream
+from events.models import Event, Stream
 from events.values import TextOf
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Instance, Organization, Owner, System, User
@@ -260,7 +260,7 @@ def visible_events(actor: Actor) -> Q:
     if _sees_all_events(actor):
         return EVERYTHING  # no condition to plan a million events by
     seen = [_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items()]
-    seen += _of_organizations(IN_ORGANIZATIONS, actor)
+    seen.append(_of_organizations(IN_ORGANIZATIONS, actor))
     if _is_operator(actor):
         seen.append(Q(stream__kind__in=OF_INSTANCES))
     return _any_of(seen)
@@ -310,7 +310,7 @@ def changeable_events(actor: Actor) -> Q:
     writing = {level.label: Permission.on_features(level, Action.WRITE) for level in OWNED_LEVELS}
     changeable = [_events_of(kind, permission, actor) for kind, permission in writing.items()]
     within = {kind: writing[kind] for kind in writing if kind in IN_ORGANIZATIONS}
-    return _any_of([*changeable, *_of_organizations(within, actor)])
+    return _any_of([*changeable, _of_organizations(within, actor)])
 
 
 def _sees_all_events(actor: Actor) -> bool:
@@ -332,13 +332,19 @@ def _events_of(kind: str, permission: Permission, actor: Actor, prefix: str = "s
     return of_kind & condition
 
 
-def _of_organizations(kinds: Mapping[str, Permission], actor: Actor) -> Iterator[Q]:
-    """Yield the filters of the events of each organization on which the actor may see them."""
-    for grant in actor.grants:
-        if grant.level is Level.ORGANIZATION:
-            for kind, permission in kinds.items():
-                if permission in grant.permissions:
-                    yield _in_organization(kind, grant.key)
+def _of_organizations(kinds: Mapping[str, Permission], actor: Actor) -> Q:
+    """Return the filter of the events of organizations on which the actor may see them.
+
+    They are few beside all that there are, so they are found before any order is looked at.
+    """
+    found = [
+        _in_organization(kind, grant.key)
+        for grant in actor.grants
+        if grant.level is Level.ORGANIZATION
+        for kind, permission in kinds.items()
+        if permission in grant.permissions
+    ]
+    return Q(pk__among=Event.objects.filter(_any_of(found)).values("pk")) if found else NOTHING
 
 
 def _in_organization(kind: str, key: int) -> Q:
@@ -358,10 +364,13 @@ def _in_organization(kind: str, key: int) -> Q:
         public_id=OuterRef("stream__owner"),
         created_at__lte=OuterRef("created_at"),
     )
-    # The lists could be left out, but they are what both databases search the streams by.
-    instances = organizations.values("instance__public_id")
-    named = Q(stream__instance__in=instances, stream__owner__in=owners.values("public_id"))
-    found = Q(stream__kind=kind) & named & Q(Exists(since))
+    # The streams could be left out, but they are what both databases search the events by.
+    streams = Stream.objects.filter(
+        kind=kind,
+        instance__among=organizations.values("instance__public_id"),
+        owner__among=owners.values("public_id"),
+    )
+    found = Q(stream__pk__among=streams.values("pk")) & Q(Exists(since))
     if kind != "user.roles":
         return found
     reference = Concat(Value("organization:"), "instance__public_id", Value("/"), "public_id")
