@@ -129,7 +129,12 @@ def test_put__number_of_too_many_digits__is_told_in_our_words(client, cast):
     "path", ["features/nothing", "users/nobody", "events/999999", "memberships/999999"]
 )
 def test_get__not_there__is_told_in_our_words(client, cast, path):
-    assert get(client, token_for(cast.root), path) == (404, {"code": 5, "message": "not found"})
+    what = path.partition("/")[0].removesuffix("s")
+
+    assert get(client, token_for(cast.root), path) == (
+        404,
+        {"code": 5, "message": f"{what} not found"},
+    )
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
