@@ -4,7 +4,6 @@ from contextlib import suppress
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
@@ -23,7 +22,7 @@ from access.policy import (
 from access.services import grant_role, revoke_role
 from api.pagination import Ordering
 from api.serializers import MembershipSerializer
-from api.views.base import Filter, ResourceViewSet, one_of, one_or_several
+from api.views.base import Filter, ResourceViewSet, either, one_of, one_or_several
 from tenancy.levels import Level
 from tenancy.models import Owner
 from tenancy.prepared import PreparedQuery
@@ -52,9 +51,7 @@ class MembershipViewSet(ResourceViewSet):
         """Return the memberships of this instance that the caller sees."""
         rows = Membership.objects.select_related("user", "instance", "organization__instance")
         if allows(self.actor, READ, self.instance):
-            # One expression, not an "or" of two columns: SQLite would collect both sides, and sort.
-            rows = rows.alias(home=Coalesce("instance_id", "organization__instance_id"))
-            return rows.filter(home=self.instance.pk)
+            return rows.filter(either(self.instance, "instance_id", "organization__instance_id"))
         return rows.filter(
             organization__instance=self.instance,
             **one_or_several("organization", granted_organizations(self.actor, READ)),

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +13,7 @@ from access.policy import UnknownOwner, require
 from access.services import DEFAULT_LIFETIME, revoke_token
 from api.pagination import Ordering
 from api.serializers import TokenSerializer
-from api.views.base import Filter, ResourceViewSet
+from api.views.base import Filter, ResourceViewSet, either
 from clients.models import ApiClient
 from clients.tokens import issue_token_for
 from tenancy.levels import Level
@@ -75,9 +74,8 @@ class TokenViewSet(ResourceViewSet):
         require(self.actor, Permission(Resource.TOKENS, action), self.instance)
 
     def _here(self) -> QuerySet[AccessToken]:
-        # One expression, not an "or" of two columns: SQLite would collect both sides, and sort.
-        rows = AccessToken.objects.alias(home=Coalesce("user__instance_id", "client__instance_id"))
-        return rows.filter(home=self.instance.pk)
+        here = either(self.instance, "user__instance_id", "client__instance_id")
+        return AccessToken.objects.filter(here)
 
     def _holder(self, user_id: str | None, client_id: str | None) -> User | ApiClient:
         user = self.instance.users.filter(public_id=user_id).first() if user_id else None
