@@ -9,6 +9,8 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
+from tenancy.identifiers import read_key
+
 Narrow = Callable[[QuerySet[Any]], QuerySet[Any]]
 
 DEFAULT_LIMIT = 50
@@ -91,9 +93,10 @@ def _scope(model: type[Any], ordering: Ordering, name: str) -> list[str]:
 
 def parse_limit(text: str) -> int:
     """Return how many rows a page has. ValidationError outside 1 to MAX_LIMIT."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    limit = read_key(text)
+    if not 1 <= limit <= MAX_LIMIT:
         raise ValidationError({"limit": f"must be a number from 1 to {MAX_LIMIT}"})
-    return int(text)
+    return limit
 
 
 def _read_cursor(cursor: str, scope: list[str]) -> tuple[Any, int]:

@@ -23,6 +23,7 @@ from access.sites import actor_of, origin_of
 from access.typed import typed_in
 from clients.forms import TokenForm
 from clients.tokens import issue_token_for
+from tenancy.identifiers import read_key
 from tenancy.levels import Level
 from tenancy.models import Owner, System, User
 
@@ -104,9 +105,7 @@ def _show_once(request: HttpRequest, actor: Actor, user: User, issued: IssuedTok
 
 def _end(request: HttpRequest, actor: Actor, user: User) -> HttpResponse:
     require(actor, DELETE, place_of(user))
-    number = request.POST.get("token", "")
-    is_number = number.isascii() and number.isdecimal() and len(number) < 19
-    tokens = AccessToken.objects.filter(user=user, pk=int(number) if is_number else 0)
+    tokens = AccessToken.objects.filter(user=user, pk=read_key(request.POST.get("token", "")))
     if token := tokens.select_related("user__instance").first():
         revoke_token(token, actor=actor, origin=origin_of(request))
         messages.success(request, _("The token is dead."))

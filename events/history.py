@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from events.models import Event, Run
 from events.services import StreamKey
+from tenancy.identifiers import read_key
 
 PAGE_SIZE = 50
 
@@ -72,9 +73,7 @@ def read_runs(size: int = PAGE_SIZE) -> list[Run]:
 
 def find_event(number: str) -> Event:
     """Return the event of that number. LookupError for none."""
-    event = None
-    if number.isascii() and number.isdecimal() and len(number) < 19:
-        event = Event.objects.select_related("stream").filter(pk=int(number)).first()
+    event = Event.objects.select_related("stream").filter(pk=read_key(number)).first()
     if event is None:
         raise LookupError(f'there is no event "{number}"')
     return event

@@ -11,6 +11,7 @@ from features.definitions import Definition, Definitions
 from features.kinds import Boolean, Choice, ChoiceSet, InvalidValue, Kind, String
 from features.planning import INHERIT, ChangeSet
 from features.resolution import Override
+from tenancy.identifiers import read_key
 from tenancy.translation import translate
 
 INHERITED = "inherit"
@@ -103,7 +104,7 @@ def read_grid(posted: QueryDict, definitions: Definitions) -> GridForm:
         prefix, _dash, number = name.partition("-")
         if prefix != "choice":
             continue
-        definition = definitions.by_id.get(int(number)) if number.isdecimal() else None
+        definition = definitions.by_id.get(read_key(number))
         if definition is None:
             form.errors.append(_("One of the features does not exist any more. Nothing was saved."))
             continue
@@ -133,8 +134,10 @@ def _parse_typed(kind: Kind, entry: Entry) -> Any:
 def _in_known_order(entry: Entry) -> list[str]:
     """Return the picked names in the order that they had; boxes say nothing about order."""
     try:
-        before = json.loads(entry.was) if entry.was != INHERITED else []
-    except ValueError:
-        before = []
+        before = json.loads(entry.was)
+    except (ValueError, RecursionError):
+        before = None
+    if not isinstance(before, list):  # nothing was set, or the form was tampered with
+        return entry.picked
     known = [name for name in before if name in entry.picked]
     return known + [name for name in entry.picked if name not in known]

@@ -28,6 +28,7 @@ from features.bulk.plan import plan_rows
 from features.bulk.wanted import Action, Interpret, OwnerKey, Row, Wanted
 from features.definitions import Definition
 from features.kinds import InvalidValue
+from tenancy.identifiers import read_key
 from tenancy.levels import Level
 
 ACTIONS = {action.value: action for action in Action if action is not Action.NOTHING}
@@ -66,7 +67,7 @@ def _marked(sent: QueryDict, actor: Actor, level: Level, query: QueryDict) -> li
     """Return a row for each marked override that the actor may change: all, or those ticked."""
     rows = filtered(query, actor, level).filter(writable(actor, level, "owner__"))
     if sent.get("all") != "yes":
-        keys = [key for key in sent.getlist("pick") if key.isdecimal() and len(key) < 19]
+        keys = [key for text in sent.getlist("pick") if (key := read_key(text))]
         rows = rows.filter(pk__in=keys[:LARGEST])
     found = rows.select_related("feature", *OWNED_BY[level]).order_by("pk")[: LARGEST + 1]
     return [

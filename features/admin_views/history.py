@@ -13,6 +13,7 @@ from access.policy import events_of, visible_events
 from access.sites import actor_of
 from events.models import Event, Surface
 from events.services import StreamKey
+from tenancy.identifiers import read_key
 from tenancy.levels import OWNED_LEVELS
 
 ROWS_A_PAGE = 50
@@ -59,8 +60,8 @@ def _show(request: HttpRequest, condition: Q, context: dict[str, Any]) -> HttpRe
         rows = rows.filter(surface=surface)
     if who:
         rows = rows.filter(Q(actor_name=who) | Q(actor_id=who))
-    if before.isdecimal() and len(before) < 19:
-        rows = rows.filter(pk__lt=int(before))
+    if newest := read_key(before):
+        rows = rows.filter(pk__lt=newest)
     events = list(rows[: ROWS_A_PAGE + 1])
     context |= {
         "events": events[:ROWS_A_PAGE],

@@ -13,6 +13,7 @@ from access.policy import NOTHING, visible, writable
 from access.sites import actor_of
 from features.admin_views.finding import named_so
 from features.models import OVERRIDES, Feature
+from tenancy.identifiers import read_key
 from tenancy.levels import OWNED_LEVELS, Level
 
 ROWS_A_PAGE = 50
@@ -36,8 +37,8 @@ def overrides(request: HttpRequest) -> HttpResponse:
     level = chosen_level(asked, list(counts))
     rows = filtered(request.GET, actor, level)
     before = request.GET.get("before", "")
-    if before.isdecimal() and len(before) < 19:
-        rows = rows.filter(pk__lt=int(before))
+    if newest := read_key(before):
+        rows = rows.filter(pk__lt=newest)
     found = list(
         rows.select_related("feature", *OWNED_BY[level]).order_by("-pk")[: ROWS_A_PAGE + 1]
     )
