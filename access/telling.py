@@ -27,6 +27,7 @@ HAPPENED: dict[str, Any] = {
     "tenants.created": pgettext_lazy("event", "Made"),
     "tenants.changed": pgettext_lazy("event", "Changed"),
     "tenants.deleted": pgettext_lazy("event", "Deleted"),
+    "tenants.password_set": _("Password set"),
     "tokens.issued": _("Token issued"),
     "tokens.revoked": _("Token ended"),
     "impersonation.started": _("Impersonation began"),

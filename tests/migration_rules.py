@@ -96,7 +96,9 @@ def _find_fault_of_alteration(old: Field[Any, Any], new: Field[Any, Any]) -> str
 def _column(field: Field[Any, Any]) -> tuple[object, ...]:
     """Return what the database knows of a field, but for what may change."""
     target = field.deconstruct()[3].get("to")
-    kind = field.deconstruct()[1] if field.max_length else field.db_type(connection)
+    # A state knows only the name of what a foreign key leads to, so not its type.
+    by_name = field.max_length or field.is_relation
+    kind = field.deconstruct()[1] if by_name else field.db_type(connection)
     return (
         kind,
         field.db_column,

@@ -57,7 +57,7 @@ def test_body__of_any_content_type__is_json(api, content_type):
         (b'{"actions": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
         (b'{"a":' * 30_000 + b"1" + b"}" * 30_000, "nested too deeply"),
         (b"[" * 500_000, ""),
-        (b'{"actions": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"actions": ' + b"9" * 5000 + b"}", "too many digits"),
         (b'{"actions": 1e999}', "actions"),
         (b'{"actions": 1e99999}', "actions"),
         (b'{"\\ud800": true}', "\\ud800"),

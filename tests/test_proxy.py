@@ -223,7 +223,7 @@ def test_proxy__sign_in__gets_into_the_admin(site, token, settings):
     User.objects.create_superuser("ada", "a long passphrase")
     _, headers, page = site.ask("GET", "/admin/login/")
     cookie = headers["Set-Cookie"].partition(";")[0]
-    [hidden] = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.decode())
+    hidden = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.decode())[0]
     origin = f"https://{HOST}:{site.ports['tls']}"
 
     form = f"csrfmiddlewaretoken={hidden}&username=ada&password=a+long+passphrase&next=/admin/"

@@ -1,5 +1,7 @@
 """Searching by prefix: what is found, and that an index finds it."""
 
+import re
+
 import pytest
 from django.db import connection
 
@@ -39,4 +41,6 @@ def test_prefix__many_users__uses_an_index():
 
     plan = User.objects.filter(folded_email__prefix="al").order_by().explain()
 
-    assert "SEARCH" in plan or "Index Cond: (((folded_email)::text ~>=~ 'al'" in plan
+    # Which operators it is follows from the database's collation.
+    by_range = r"Index Cond: \(\(\(folded_email\)::text ~?>=~? 'al'"
+    assert "SEARCH" in plan or re.search(by_range, plan)
