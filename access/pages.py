@@ -80,9 +80,15 @@ def tell_success(request: HttpRequest, text: str, run: Any) -> None:
 
 
 def tell_saved(request: HttpRequest, text: str, run: Any) -> None:
-    """Say that it is done; with the way back, where the actor sees a change that has one."""
-    events = Event.objects.filter(visible_events(actor_of(request)), run=run).order_by()
-    if all(map(is_final, events.values_list("type", flat=True).distinct())):
+    """Say that it is done; with the way back, where the actor sees a change that has one.
+
+    A run of no events has changed nothing, and that is said instead.
+    """
+    written = Event.objects.filter(run=run).order_by()
+    events = written.filter(visible_events(actor_of(request)))
+    if not written.exists():
+        messages.info(request, _("Nothing was changed."))
+    elif all(map(is_final, events.values_list("type", flat=True).distinct())):
         messages.success(request, text)
     else:
         tell_success(request, text, run)

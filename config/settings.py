@@ -179,6 +179,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # X-Frame-Options comes from config.pages, by each instance's settings
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # where the page that was asked for is none of ours
 CSRF_FAILURE_VIEW = "access.csrf.refuse"
 
 # A name and an address together, so that nobody can lock another out from elsewhere.

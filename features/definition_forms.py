@@ -13,6 +13,19 @@ from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.translation import translate
 
 
+class BoundedDecoder(json.JSONDecoder):
+    """Takes what Python can't read, endless numbers and nesting, for no JSON."""
+
+    def decode(self, s: str, *args: Any) -> Any:
+        """Return the value of a text. JSONDecodeError for none."""
+        try:
+            return super().decode(s, *args)
+        except json.JSONDecodeError:
+            raise
+        except (ValueError, RecursionError):
+            raise json.JSONDecodeError("too large", s, 0) from None
+
+
 class ExpiryForm(forms.Form):
     """What may be changed of a built-in feature."""
 
@@ -39,6 +52,7 @@ class DefinitionForm(ExpiryForm):
         label=gettext_lazy("Options of the kind"),
         required=False,
         initial=dict,
+        decoder=BoundedDecoder,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
         help_text=gettext_lazy('JSON, such as {"minimum": 0} or {"choices": ["red", "blue"]}.'),
     )

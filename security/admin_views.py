@@ -93,8 +93,7 @@ def _save(request: HttpRequest, actor: Actor, instance: Instance) -> HttpRespons
         except PreconditionFailed:
             is_stale = True
         else:
-            text = _("Saved.") if settings != current else _("Nothing was changed.")
-            tell_saved(request, text, run)
+            tell_saved(request, _("Saved."), run)
             return redirect(request.path)
     return _show(
         request,

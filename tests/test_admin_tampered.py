@@ -3,8 +3,10 @@
 from urllib.parse import urlencode
 
 import pytest
+from django.urls import reverse
 
-from tests.admin_forms import field, form_of, grid_of, own
+from features.models import Feature
+from tests.admin_forms import field, form_of, grid_of, own, page_of
 from tests.factories import make_cast
 
 
@@ -39,3 +41,39 @@ def test_grid__set_that_held_no_set__is_a_conflict_and_saves_nothing(cast, clien
 
     assert response.context["has_conflicts"]
     assert own(cast.bob) == {}
+
+
+@pytest.mark.parametrize("options", ["9" * 5000, "[" * 100_000, "{", '"text"'])
+def test_new_feature__options_that_are_no_object__says_so(cast, client, options):
+    form = {"key": "tea", "name": "Tea", "kind": "integer", "default": "1", "options": options}
+
+    response = client.post(
+        reverse("admin:features_feature_add"),
+        urlencode(form | {"levels": "user", "stage": "experimental"}),
+        "application/x-www-form-urlencoded",
+    )
+
+    assert response.context["form"].errors["options"]
+    assert not Feature.objects.filter(key="tea").exists()
+
+
+@pytest.mark.parametrize("wanted", ["", "//elsewhere.example", "https://elsewhere.example/"])
+def test_sign_in__page_that_is_none_of_ours__leads_to_the_first_page(cast, client, wanted):
+    cast.root.set_password("a good password")
+    cast.root.save()
+    client.logout()
+
+    response = client.post(
+        reverse("admin:login"),
+        {"username": cast.root.username, "password": "a good password", "next": wanted},
+    )
+
+    assert response.url == reverse("admin:index")
+
+
+def test_user__saved_as_it_is__is_told_that_nothing_was_changed(cast, client):
+    form = {"username": cast.bob.username, "name": cast.bob.name, "is_active": "on"}
+
+    response = client.post(page_of(cast.bob), form, follow=True)
+
+    assert [str(message) for message in response.context["messages"]] == ["Nothing was changed."]

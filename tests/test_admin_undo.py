@@ -265,13 +265,13 @@ def test_message__after_a_change_in_the_admin__leads_to_the_undo_of_all_of_it(
     assert state(world) == before
 
 
-def test_message__after_what_changed_nothing__has_no_link(world, client):
+def test_message__after_what_changed_nothing__says_so_and_has_no_link(world, client):
     address = page_of(world.client)
     form = {"do": "describe", "description": "Importer"}
 
     page = client.post(address, form | {"sequence": sequence_of(client, address)}, follow=True)
 
-    assert "Saved." in text_of(page)
+    assert "Nothing was changed." in text_of(page)
     assert "/undo/" not in text_of(page)
 
 
