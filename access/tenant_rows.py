@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from access.columns import header_problems
 from access.permissions import Role
 from access.reports import Fault
 from access.tables import unguard_formula
@@ -141,15 +142,9 @@ def _read_csv(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | Faul
 
 
 def _check_header(header: list[str], line: int) -> list[str]:
-    unknown = [name for name in header if name not in COLUMNS]
-    problems = [f'there is no column "{name}"{did_you_mean(name, COLUMNS)}' for name in unknown]
-    if len(header) == 1 and unknown and any(mark in header[0] for mark in ";\t|"):
-        problems = ["the columns are to be parted by commas"]
-    problems += [
-        f'the column "{name}" stands there twice' for name in COLUMNS if header.count(name) > 1
-    ]
-    problems += [f'the column "{name}" is missing' for name in COLUMNS[:2] if name not in header]
-    if problems:
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        raise BadFile("the columns are to be parted by commas", line)
+    if problems := header_problems(header, COLUMNS, COLUMNS[:2]):
         raise BadFile("; ".join(problems), line)
     return header
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
+from access.columns import header_problems
 from access.reports import Fault
 from access.tables import unguard_formula
 from features.bulk.wanted import Action, Block, Interpret, Row, Wanted
@@ -207,16 +208,7 @@ def _read_header(header: list[str]) -> tuple[int, ...]:
     BadInput names every mistake.
     """
     names = [name.strip().lower() for name in header]
-    problems = [
-        f'there is no column "{name}"{did_you_mean(name, COLUMNS)}'
-        for name in names
-        if name not in COLUMNS
-    ]
-    problems += [f'the column "{name}" stands twice' for name in COLUMNS if names.count(name) > 1]
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        problems.append(f"missing columns: {', '.join(missing)}")
-    if problems:
+    if problems := header_problems(names, COLUMNS, REQUIRED):
         raise BadInput(f"line 1: {'; '.join(problems)}")
     return tuple(names.index(name) if name in names else len(names) for name in COLUMNS)
 
