@@ -1,6 +1,5 @@
 """The pages of API clients: make one, change it, copy its secret once, see what was refused."""
 
-import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -20,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from access.actors import Actor
+from access.once import is_first_time, new_nonce
 from access.pages import page_context, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.places import Place, Texts, within_instances
@@ -40,7 +40,6 @@ WRITE = Permission(Resource.CLIENTS, Action.WRITE)
 DELETE = Permission(Resource.CLIENTS, Action.DELETE)
 REFUSALS_SHOWN = 10
 SOON = timedelta(days=14)
-NONCE = "new-client"
 
 Forms = dict[str, forms.Form]
 
@@ -55,7 +54,7 @@ def add_client(request: HttpRequest) -> HttpResponse:
         instance = _meant_instance(actor, form.cleaned_data["instance"])
         if instance is None:
             form.add_error("instance", _("No instance that you may change is called so."))
-        elif request.POST.get("nonce") != request.session.pop(NONCE, None):
+        elif not is_first_time(request):
             messages.info(request, _("This form was sent already: see the newest client."))
             return redirect("admin:clients_apiclient_changelist")
         else:
@@ -72,12 +71,11 @@ def add_client(request: HttpRequest) -> HttpResponse:
             )
             if issued:
                 return _show_secret(request, issued, _("The client is made"))
-    nonce = request.session[NONCE] = secrets.token_urlsafe(16)
     context = page_context(
         request,
         _("New API client"),
         form=form,
-        nonce=nonce,
+        nonce=new_nonce(),
         infos=CLIENT_FEATURES.values(),
         chosen=form["features"].value() or [],
     )

@@ -1,6 +1,5 @@
 """The bearer tokens of a user: issue one, copy it once, end it."""
 
-import secrets
 from datetime import timedelta
 from typing import cast
 
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from access.actors import Actor
 from access.admin_views import add_errors
 from access.models import AccessToken
+from access.once import is_first_time, new_nonce
 from access.pages import find_owner_or_404, owner_context
 from access.permissions import Action, Permission, Resource
 from access.policy import MissingPermission, allows, require
@@ -31,7 +31,6 @@ READ, WRITE, DELETE = (
     Permission(Resource.TOKENS, action) for action in (Action.READ, Action.WRITE, Action.DELETE)
 )
 SHOWN = 50
-NONCE = "new-token"
 
 
 def owner_tokens(request: HttpRequest, level: str, key: int) -> HttpResponse:
@@ -47,17 +46,16 @@ def owner_tokens(request: HttpRequest, level: str, key: int) -> HttpResponse:
     if request.method == "POST":
         require(actor, WRITE, place_of(user))
         if form.is_valid():
-            if request.POST.get("nonce") != request.session.pop(NONCE, None):
+            if not is_first_time(request):
                 messages.info(request, _("This form was sent already: see the newest token."))
                 return redirect(request.path)
             if issued := _issue(request, actor, user, form):
                 return _show_once(request, actor, user, issued)
-    nonce = request.session[NONCE] = secrets.token_urlsafe(16)
     now = timezone.now()
     tokens = AccessToken.objects.filter(user=user).order_by("-pk")[:SHOWN]
     context = owner_context(request, actor, user, "tokens") | {
         "form": form,
-        "nonce": nonce,
+        "nonce": new_nonce(),
         "tokens": [(token, token.expires_at <= now) for token in tokens],
         "may_issue": allows(actor, WRITE, place_of(user)),
         "may_end": allows(actor, DELETE, place_of(user)),

@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
+from access.models import AccessToken
+from clients.models import ApiClient
 from features.models import Feature
 from tests.admin_forms import field, form_of, grid_of, own, page_of
 from tests.factories import make_cast
@@ -77,3 +79,23 @@ def test_user__saved_as_it_is__is_told_that_nothing_was_changed(cast, client):
     response = client.post(page_of(cast.bob), form, follow=True)
 
     assert [str(message) for message in response.context["messages"]] == ["Nothing was changed."]
+
+
+def test_new_client__typed_in_two_tabs__makes_both(cast, client):
+    address = reverse("admin:clients_apiclient_add")
+    first, second = (client.get(address).context["nonce"] for _ in range(2))
+
+    for nonce in (first, second, first):
+        client.post(address, {"instance": "main", "description": nonce, "nonce": nonce})
+
+    assert set(ApiClient.objects.values_list("description", flat=True)) == {first, second}
+
+
+def test_token__typed_in_two_tabs__issues_both(cast, client):
+    pages = [reverse("admin:owner_tokens", args=["user", one.pk]) for one in (cast.bob, cast.alice)]
+    forms = [{"do": "issue", "nonce": client.get(page).context["nonce"]} for page in pages]
+
+    for page, form in zip(pages, forms, strict=True):
+        client.post(page, form | {"expires_in_days": "1"})
+
+    assert set(AccessToken.objects.values_list("user", flat=True)) == {cast.bob.pk, cast.alice.pk}
