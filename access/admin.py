@@ -298,8 +298,7 @@ class MembershipAdmin(PolicyAdmin):
         return moment(membership.created_at)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        grants = actor_of(request).grants
-        return any(admin_views.GRANT in grant.permissions for grant in grants)
+        return admin_views.GRANT in actor_of(request).permissions
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None

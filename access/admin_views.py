@@ -316,6 +316,7 @@ def _sign_in_context(actor: Actor, owner: Owner, held: list[Membership]) -> dict
     return {
         "memberships": [row for row in held[:100] if may_see(actor, row.owner)],
         "may_set_password": may_set and owner != actor.user,
+        "may_grant": GRANT in actor.permissions,
     }
 
 

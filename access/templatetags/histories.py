@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from access.permissions import Action
 from access.places import Place, find_places
 from access.sites import actor_of
 from access.telling import happened
@@ -23,6 +24,13 @@ register = template.Library()
 def places_of(context: template.Context, events: Iterable[Event]) -> dict[int, Place]:
     """Return where the histories of events lead whoever looks at the page, by stream."""
     return find_places(actor_of(context["request"]), [event.stream for event in events])
+
+
+@register.simple_tag(takes_context=True)
+def may_change_anything(context: template.Context) -> bool:
+    """Whether whoever looks at the page may change something, somewhere."""
+    held = actor_of(context["request"]).permissions
+    return any(permission.action in {Action.WRITE, Action.DELETE} for permission in held)
 
 
 @register.simple_tag

@@ -55,6 +55,7 @@ def icon(name: str) -> SafeString:
     )
 
 
+@register.filter("level_label")
 def level_name(level: Level) -> str:
     """Return what people call a level."""
     return {
@@ -77,12 +78,6 @@ def level_badge(level: Level | str, name: object = "") -> SafeString:
         text,
         format_html(" <b>{}</b>", name) if name and known > Level.SYSTEM else "",
     )
-
-
-@register.filter
-def level_label(level: Level) -> str:
-    """Return what people call a level."""
-    return level_name(level)
 
 
 @register.filter

@@ -1,0 +1,46 @@
+"""What the admin offers to somebody who may only read: nothing that would be refused."""
+
+import pytest
+from django.urls import reverse
+
+from access.permissions import Role
+from access.services import grant_role
+from events.models import Event
+from features.services import set_features
+from tests.admin_forms import page_of, sign_in, text_of
+from tests.factories import BY, make_cast
+
+
+@pytest.fixture
+def cast(db):
+    cast = make_cast()
+    set_features(cast.acme, {"actions": True}, **BY)
+    return cast
+
+
+@pytest.mark.parametrize(
+    ("role", "is_offered"), [(Role.ORG_OWNER, True), (Role.ORG_OWNER_VIEWER, False)]
+)
+def test_history__by_role__offers_to_undo_what_one_may_change(cast, client, role, is_offered):
+    grant_role(cast.bob, role, cast.acme, **BY)
+    sign_in(client, cast.bob)
+
+    page = client.get(reverse("admin:owner_history", args=["organization", cast.acme.pk]))
+
+    undo = reverse("admin:undo_event", args=[Event.objects.get(subject="actions").pk])
+    assert "actions" in text_of(page)
+    assert (undo in text_of(page)) is is_offered
+
+
+@pytest.mark.parametrize(
+    ("role", "is_offered"), [(Role.ORG_OWNER, True), (Role.ORG_OWNER_VIEWER, False)]
+)
+def test_user__by_role__offers_to_grant_a_role(cast, client, role, is_offered):
+    grant_role(cast.bob, role, cast.acme, **BY)
+    sign_in(client, cast.bob)
+
+    page = client.get(page_of(cast.alice))
+
+    address = reverse("admin:access_membership_add")
+    assert (f'href="{address}?user=' in text_of(page)) is is_offered
+    assert client.get(address).status_code == (200 if is_offered else 403)
