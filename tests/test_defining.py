@@ -156,7 +156,7 @@ def test_features_define__command__defines_then_changes(cast):
         *("--default", "5", "--levels", "system,instance", "--json"),
     )
     dry, _, _ = shell("features_define", "limit", "--default", "7", "--dry-run")
-    changed, _, _ = shell("features_define", "limit", "--name", "Limit", "--disable")
+    changed, _, _ = shell("features_define", "limit", "--name", "Limit", "--disable", "--yes")
 
     assert (code, dry, changed) == (0, 0, 0)
     assert json.loads(out)["levels"] == ["system", "instance"]
@@ -180,13 +180,40 @@ def test_features_define__wrong_option__fails(db, arguments, code):
     assert not Feature.objects.filter(builtin=False).exists()
 
 
+@pytest.mark.parametrize(
+    "arguments", [("features_archive", "theme"), ("features_define", "theme", "--disable")]
+)
+def test_feature__taken_from_everybody_unconfirmed__is_refused(cast, arguments):
+    make(default="dark")
+
+    code, _, said = shell(*arguments)
+
+    assert code == Exit.REFUSED
+    assert "This takes theme from everybody. Without a terminal that takes --yes" in said
+    row = Feature.objects.get(key="theme")
+    assert (row.enabled, row.archived_at) == (True, None)
+
+
+def test_features_define__options_of_a_file_with_a_mark__are_read(cast, tmp_path):
+    file = tmp_path / "options.json"
+    file.write_text('{"minimum": 1}', encoding="utf-8-sig")
+
+    code, _, _ = shell(
+        *("features_define", "limit", "--kind", "integer", "--default", "5"),
+        *("--options", f"@{file}"),
+    )
+
+    assert code == 0
+    assert Feature.objects.get(key="limit").options == {"minimum": 1}
+
+
 def test_features_archive__command__says_how_many_set_it(cast):
     make(default="dark")
     set_features(cast.alice, {"theme": "light"}, **BY)
 
     code, _, err = shell("features_archive", "theme", "--dry-run")
     still_there = current_definitions().by_name.get("theme")
-    shell("features_archive", "theme")
+    shell("features_archive", "theme", "--yes")
     restored, _, _ = shell("features_archive", "theme", "--restore")
 
     assert (code, "1 owners" in err, restored) == (0, True, 0)

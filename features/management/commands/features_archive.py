@@ -5,6 +5,7 @@ from django.db import transaction
 
 from access.commands import StrataCommand
 from features.defining import archive_feature, count_overrides, restore_feature
+from tenancy.levels import Level
 
 
 class Command(StrataCommand):
@@ -18,6 +19,8 @@ class Command(StrataCommand):
 
     def run(self, features: list[str], restore: bool, dry_run: bool, **_options: Any) -> None:
         change = restore_feature if restore else archive_feature
+        if not restore and not dry_run:
+            self.confirm(f"This takes {', '.join(features)} from everybody.", Level.SYSTEM.label)
         with transaction.atomic():
             rows = [change(key, actor=self.author, origin=self.origin) for key in features]
             # A dry run is the real one, taken back.

@@ -12,7 +12,7 @@ from features.definitions import UnknownFeature, compile_definition
 from features.kinds import KINDS, InvalidValue, make_kind
 from features.models import Feature, Stage
 from features.serializers import render_definition
-from tenancy.levels import OWNED_LEVELS
+from tenancy.levels import OWNED_LEVELS, Level
 
 
 class Command(StrataCommand):
@@ -36,6 +36,9 @@ class Command(StrataCommand):
         state.add_argument("--disable", dest="enabled", action="store_false", default=None)
 
     def run(self, key: str, **options: Any) -> Exit | None:
+        enabled = Feature.objects.filter(key=key, enabled=True)
+        if options["enabled"] is False and not options["dry_run"] and enabled.exists():
+            self.confirm(f"This takes {key} from everybody.", Level.SYSTEM.label)
         by: dict[str, Any] = {"actor": self.author, "origin": self.origin}
         with transaction.atomic():
             try:
@@ -91,9 +94,9 @@ def read_json_option(name: str, text: str) -> Any:
     """Return the JSON of an option, or of the file that it names behind an @."""
     try:
         if text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
+            text = Path(text[1:]).read_text(encoding="utf-8-sig")
         return json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failed(f"{name}: {error}", Exit.USAGE) from error
 
 
