@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -24,6 +24,8 @@ from events.models import Surface
 from events.services import Origin
 from tenancy.levels import Level
 from tenancy.models import Owner, User
+
+METHODS = ("GET", "HEAD", "POST")
 
 STOCK_PAGES_LEFT_OUT = {
     "view_on_site",  # tells existing objects from others
@@ -172,6 +174,8 @@ class StrataSite(AdminSite):
         guarded = super().admin_view(view, cacheable)
 
         def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if request.method not in METHODS:
+                return HttpResponseNotAllowed(METHODS)
             is_leaving = request.path == reverse("admin:logout")
             if is_leaving or not (request.method == "POST" or self.has_permission(request)):
                 return guarded(request, *args, **kwargs)

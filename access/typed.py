@@ -20,6 +20,7 @@ KEPT_FOR = timedelta(days=1)
 MARK = "made_for"  # the hidden field with the mark
 NEVER_KEPT = {"csrfmiddlewaretoken", MARK, "confirm"}
 SECRETS = ("password", "secret")  # what is so named is never kept
+MAX_REASON = 1000  # characters
 UNSHOWN = {"sequence", "nonce", "seen", "query"}  # what people never typed
 
 
@@ -88,6 +89,11 @@ def take_kept(request: HttpRequest, *verbs: str) -> QueryDict | None:
 def typed_in(request: HttpRequest, *verbs: str) -> QueryDict | None:
     """Return what a form was sent with or, once, what was typed before the session ended."""
     return request.POST if request.method == "POST" else take_kept(request, *verbs)
+
+
+def reason_of(sent: QueryDict) -> str:
+    """Return the reason that was typed."""
+    return sent.get("reason", "").strip()[:MAX_REASON]
 
 
 def forget_empty(request: HttpRequest) -> None:

@@ -20,7 +20,7 @@ from django.utils.translation import pgettext
 
 from access.actors import Actor
 from access.once import is_first_time, new_nonce
-from access.pages import page_context, tell_saved
+from access.pages import COUNTED, page_context, shown_count, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.places import Place, Texts, within_instances
 from access.policy import allows, covered, require
@@ -350,8 +350,8 @@ def clients_card(actor: Actor) -> Card | None:
         (str(row), reverse("admin:clients_apiclient_change", args=[row.pk]), "") for row in newest
     ]
     url = reverse("admin:clients_apiclient_changelist")
-    count = rows.order_by()[:1000].count()
-    return Card(_("API clients"), url, "client", f"{count:,}" if count < 1000 else "1,000+", lines)
+    count = rows.order_by()[:COUNTED].count()
+    return Card(_("API clients"), url, "client", shown_count(count), lines)
 
 
 def clients_about_to_expire(actor: Actor) -> Iterable[Notice]:

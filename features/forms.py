@@ -7,6 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from access.typed import MAX_REASON
 from features.definitions import Definition, Definitions
 from features.kinds import Boolean, Choice, ChoiceSet, InvalidValue, Kind, String
 from features.planning import INHERIT, ChangeSet
@@ -15,7 +16,6 @@ from tenancy.identifiers import read_key
 from tenancy.translation import translate
 
 INHERITED = "inherit"
-MAX_REASON = 1000
 
 
 def canonical(value: Any) -> str:

@@ -13,7 +13,7 @@ from access.pages import owner_context, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, covered, require
 from access.sites import actor_of, origin_of
-from access.typed import take_kept
+from access.typed import reason_of, take_kept
 from events.services import PreconditionFailed
 from features.services import IfMatch
 from security.headers import page_headers
@@ -87,7 +87,7 @@ def _save(request: HttpRequest, actor: Actor, instance: Instance) -> HttpRespons
                 instance,
                 settings,
                 actor=actor,
-                origin=origin_of(request, request.POST.get("reason", "").strip()[:1000], run),
+                origin=origin_of(request, reason_of(request.POST), run),
                 if_match=IfMatch(frozenset({details.position.sequence})),
             )
         except PreconditionFailed:

@@ -7,9 +7,11 @@ from django.urls import reverse
 
 from access.models import AccessToken
 from clients.models import ApiClient
+from events.models import Event
 from features.models import Feature
+from features.services import set_features
 from tests.admin_forms import field, form_of, grid_of, own, page_of
-from tests.factories import make_cast
+from tests.factories import BY, make_cast
 
 
 @pytest.fixture
@@ -99,3 +101,19 @@ def test_token__typed_in_two_tabs__issues_both(cast, client):
         client.post(page, form | {"expires_in_days": "1"})
 
     assert set(AccessToken.objects.values_list("user", flat=True)) == {cast.bob.pk, cast.alice.pk}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_page__asked_with_a_verb_of_no_form__refuses_it(cast, client, method):
+    response = client.generic(method, page_of(cast.bob))
+
+    assert response.status_code == 405
+    assert response["Allow"] == "GET, HEAD, POST"
+
+
+def test_lock__with_an_endless_reason__keeps_as_much_as_any_page(cast, client):
+    set_features(cast.acme, {"actions": True}, **BY)
+
+    client.post(grid_of(cast.acme), {"lock": "actions", "reason": "x" * 2000})
+
+    assert Event.objects.latest("pk").reason == "x" * 1000

@@ -14,7 +14,7 @@ from access.actors import Actor
 from access.pages import page_context, tell_success
 from access.policy import writable
 from access.sites import actor_of, origin_of
-from access.typed import typed_in
+from access.typed import reason_of, typed_in
 from events.runs import new_run
 from features.admin_views.overriding import OWNED_BY, chosen_level, filtered, seen_levels
 from features.admin_views.previews import (
@@ -22,7 +22,6 @@ from features.admin_views.previews import (
     carry_out,
     look_at,
     preview_context,
-    reason_of,
 )
 from features.bulk.plan import plan_rows
 from features.bulk.wanted import Action, Interpret, OwnerKey, Row, Wanted

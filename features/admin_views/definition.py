@@ -15,7 +15,7 @@ from access.pages import page_context, tell_saved
 from access.permissions import Action, Permission, Resource
 from access.policy import allows, require, visible_events
 from access.sites import actor_of, origin_of
-from access.typed import typed_in
+from access.typed import reason_of, typed_in
 from events.models import Event
 from features.admin_views.charts import count_levels, count_weeks
 from features.defining import (
@@ -110,10 +110,9 @@ def switch(request: HttpRequest, key: int) -> HttpResponse:
             reason=sent.get("reason", ""),
         )
         return TemplateResponse(request, "admin/features/switch.html", context)
-    reason = request.POST.get("reason", "").strip()[:1000]
     run = uuid4()
     try:
-        act(feature.key, actor=actor, origin=origin_of(request, reason, run))
+        act(feature.key, actor=actor, origin=origin_of(request, reason_of(request.POST), run))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:

@@ -73,13 +73,7 @@ def pick(request: HttpRequest) -> HttpResponse:
         owners=owners,
         features=features,
         pairs=[
-            (
-                owner,
-                feature,
-                reverse("admin:explain", args=[owner.level.label, owner.pk, feature.pk]),
-            )
-            for owner in owners
-            for feature in features
+            (owner, feature, _address(owner, feature)) for owner in owners for feature in features
         ][:40],
     )
     return TemplateResponse(request, "admin/features/explain_pick.html", context)

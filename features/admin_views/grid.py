@@ -22,7 +22,7 @@ from access.pages import (
 from access.permissions import Action, Permission
 from access.policy import require
 from access.sites import actor_of, origin_of
-from access.typed import hidden_fields, take_kept
+from access.typed import hidden_fields, reason_of, take_kept
 from events.services import Conflict
 from features.admin_views.confirming import Question, question_about
 from features.admin_views.rows import (
@@ -82,9 +82,13 @@ def _show_kept(request: HttpRequest, actor: Actor, owner: Owner, posted: QueryDi
 def _lock(request: HttpRequest, owner: Owner, name: str, verb: str, act: Any) -> HttpResponse:
     """Lock or unlock one override."""
     run = uuid4()
-    reason = request.POST.get("reason", "").strip()
     try:
-        act(owner, name, actor=actor_of(request), origin=origin_of(request, reason, run=run))
+        act(
+            owner,
+            name,
+            actor=actor_of(request),
+            origin=origin_of(request, reason_of(request.POST), run),
+        )
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     except (Locked, UnknownFeature) as error:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from access.sites import actor_of, origin_of
-from access.typed import hidden_fields
+from access.typed import hidden_fields, reason_of
 from events.models import Run
 from events.services import Conflict
 from features.admin_views.confirming import MANY, Question
@@ -21,7 +21,6 @@ from tenancy.levels import OWNED_LEVELS, Level
 
 LARGEST = 10_000  # rows that a page changes at once; the commands take any number
 SHOWN = 50
-MAX_REASON = 1000
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,3 @@ def preview_context(request: HttpRequest, preview: Preview, sent: QueryDict) -> 
         "hidden": hidden_fields(sent, "seen", "reason", "overwrite"),
         "reason": reason_of(sent),
     }
-
-
-def reason_of(sent: QueryDict) -> str:
-    """Return the reason that was typed."""
-    return sent.get("reason", "").strip()[:MAX_REASON]

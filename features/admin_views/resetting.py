@@ -13,10 +13,9 @@ from access.pages import find_owner_or_404, owner_context, page_of, tell_success
 from access.permissions import Action, Permission
 from access.policy import require
 from access.sites import actor_of, origin_of
-from access.typed import typed_in
+from access.typed import reason_of, typed_in
 from events.services import PreconditionFailed
 from features.admin_views.confirming import question_about
-from features.admin_views.previews import reason_of
 from features.definitions import definitions_at
 from features.overrides import read_lineage
 from features.resolution import resolve

@@ -20,7 +20,7 @@ from access.actors import Actor
 from access.pages import page_context, tell_success
 from access.policy import MissingPermission, changeable_events, visible_events
 from access.sites import actor_of, origin_of
-from access.typed import typed_in
+from access.typed import reason_of, typed_in
 from access.undoing import UndoPlan, carry_out_undo, plan_undo
 from events.models import Event
 from events.runs import new_run
@@ -31,7 +31,6 @@ from features.admin_views.previews import (
     carry_out,
     look_at,
     preview_context,
-    reason_of,
 )
 from features.bulk.plan import plan_rows
 from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
