@@ -115,7 +115,10 @@ def test_api_client__viewer__sees_it_and_is_refused(cast, client):
     sign_in(client, make_holder(Role.IAM_OWNER_VIEWER, cast.instance))
     form = client_form(client, row) | {"do": "disable"}
 
-    assert "needs clients.write" in text_of(client.get(page_of(row)))
+    page = text_of(client.get(page_of(row)))
+
+    assert "needs clients.write" in page
+    assert "0.0.0.0/0" in page
     assert client.post(page_of(row), form).status_code == 403
     assert client.get(reverse("admin:clients_apiclient_add")).status_code == 403
 

@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from access.actors import Actor
-from access.pages import COUNTED, page_context, page_of, shown_count
+from access.pages import COUNTED, OWNERS, page_context, page_of, shown_count
 from access.policy import visible, visible_events
 from access.sites import Card, Notice, actor_of, strata_site
 from events.models import Event
 from features.definitions import current_definitions
 from features.models import OVERRIDES, Feature, Stage
 from tenancy.levels import Level
-from tenancy.models import Instance, Organization, System
+from tenancy.models import System
 
 LAST_CHANGES = 8
 LOOKED_AT = 10_000  # of the newest overrides, when the most frequent ones are sought
@@ -47,17 +47,19 @@ def overview(request: HttpRequest) -> HttpResponse:
 def tenants_card(actor: Actor) -> Card | None:
     """The tenants that somebody begins with: the widest ones that they see."""
     lines = [(str(_("System settings")), page_of(System()), "")] if _sees_system(actor) else []
-    instances = Instance.objects.filter(visible(actor, Level.INSTANCE))
-    rows: list[Any] = list(instances[:5])
-    title, url = _("Instances"), reverse("admin:tenancy_instance_changelist")
-    count = instances[:COUNTED].count() if rows else 0
-    if not rows:
-        organizations = Organization.objects.filter(visible(actor, Level.ORGANIZATION))
-        rows = list(organizations.select_related("instance")[:5])
-        title, url = _("Organizations"), reverse("admin:tenancy_organization_changelist")
-        count = organizations[:COUNTED].count()
-    lines += [(str(row), page_of(row), row.public_id) for row in rows]
-    return Card(title, url, "instance", shown_count(count), lines) if lines else None
+    titles = {
+        Level.INSTANCE: _("Instances"),
+        Level.ORGANIZATION: _("Organizations"),
+        Level.USER: _("Users"),
+    }
+    for level, title in titles.items():
+        seen = OWNERS[level].filter(visible(actor, level))
+        if rows := list(seen[:5]):
+            lines += [(str(row), page_of(row), row.public_id) for row in rows]
+            url = reverse(f"admin:tenancy_{level.label}_changelist")
+            return Card(title, url, level.label, shown_count(seen[:COUNTED].count()), lines)
+    title = pgettext("level", "System")
+    return Card(title, page_of(System()), "system", "", lines) if lines else None
 
 
 def features_card(_actor: Actor) -> Card:
