@@ -19,9 +19,15 @@ def save_unique(
 ) -> None:
     """Check a row and save it. ValidationError for bad values, AlreadyExists for only taken ones.
 
-    A name that somebody else takes between check and save is refused in the same words.
+    What is taken the database tells while it saves, so that nobody comes between and nothing is
+    looked up first; only then is it sought which of the names it was.
     """
-    _check(row, exclude)
+    relations = {field.name for field in row._meta.concrete_fields if field.is_relation}
+    try:
+        row.clean_fields(exclude={*exclude, *relations})
+    except ValidationError:
+        _check(row, exclude)
+        raise
     try:
         with transaction.atomic():
             row.save(update_fields=update_fields)

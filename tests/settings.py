@@ -37,5 +37,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file: in-memory databases fail with threads, and other processes could not open them.
     DATABASES["default"]["TEST"] = {"NAME": str(_file.with_stem(f"{_file.stem}-test"))}
 
+# Looked for when asked for: each client of a test would look at all of them at its start.
+WHITENOISE_AUTOREFRESH = True
+
 # The others are slow by design.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -10,7 +10,6 @@ from access.permissions import Role
 from access.services import grant_role
 from access.tenants import create_instance, create_organization, create_user, set_domains
 from features.defining import define_feature
-from tenancy.models import User
 from tenancy.uniqueness import AlreadyExists
 from tests.factories import BY, make_cast
 from tests.rest import RootApi
@@ -141,20 +140,3 @@ def test_create__several_at_once__one_makes_it_and_the_others_are_told(name):
         outcomes = sorted(pool.map(create, range(CREATORS)))
 
     assert outcomes == ["exists"] * (CREATORS - 1) + ["made"]
-
-
-def test_create__taken_between_check_and_save__names_the_field(root, monkeypatch):
-    checked = User.full_clean
-
-    def check_then_lose(user, **options):
-        checked(user, **options)
-        if not User.objects.filter(username="eve").exists():
-            User.objects.create(
-                username="eve", instance=user.instance, organization=user.organization
-            )
-
-    monkeypatch.setattr(User, "full_clean", check_then_lose)
-
-    response = root("POST", "/api/v1/users", {"username": "eve", "organization": "acme"})
-
-    assert (response.status_code, fields_of(response)) == (409, ["username"])
