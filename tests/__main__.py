@@ -1,4 +1,7 @@
-"""Runs the tests on each database, side by side, so that each has a core. `./run test` comes here.
+"""Runs the tests on each database, side by side. `./run test` comes here.
+
+Beside them runs what needs neither database in particular: it waits for browsers and servers most
+of the time, while the others compute.
 
 Arguments go to pytest; `--on sqlite` or `--on postgresql`, or STRATA_TEST_DATABASES, takes one.
 """
@@ -17,6 +20,7 @@ COMMANDS = {
     "sqlite": PYTEST,
     "postgresql": [sys.executable, "-m", "tests.postgres", *PYTEST],
 }
+ONCE = "once"  # the tests that run once, on SQLite, where both databases are tested
 NO_TESTS_COLLECTED = 5  # pytest's exit code
 
 
@@ -25,12 +29,12 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     codes, closings = {}, {}
     with tempfile.TemporaryDirectory(prefix="strata-run-") as folder:
-        outputs = {database: Path(folder) / database for database in databases}
-        both = "yes" if len(databases) > 1 else ""
-        running = {name: start_tests(name, arguments, outputs[name], both) for name in databases}
+        parts = [*databases, ONCE] if len(databases) > 1 else databases
+        outputs = {part: Path(folder) / part for part in parts}
+        running = {part: start_tests(part, arguments, outputs[part], parts) for part in parts}
         try:
             for name, process in running.items():
-                print(f"\nTests on {name}\n", flush=True)
+                print(f"\nTests {'that run' if name == ONCE else 'on'} {name}\n", flush=True)
                 codes[name] = show_until_ended(process, outputs[name])
                 closings[name] = find_closing_line(outputs[name])
         finally:
@@ -60,15 +64,17 @@ def choose_databases(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def start_tests(
-    database: str, arguments: list[str], output: Path, side_by_side: str
+    part: str, arguments: list[str], output: Path, parts: list[str]
 ) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "STRATA_TESTS_SIDE_BY_SIDE": side_by_side}
+    """Start the tests of a part; tests.conftest leaves out what another part of these runs."""
+    only = "" if len(parts) == 1 else ONCE if part == ONCE else "each"
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "STRATA_TESTS_ONLY": only}
     environment.pop("TEST_DATABASE_URL", None)
     if sys.stdout.isatty():
         environment["FORCE_COLOR"] = "1"
     with output.open("wb") as file:
         return subprocess.Popen(
-            [*COMMANDS[database], *arguments],
+            [*COMMANDS.get(part, PYTEST), *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,

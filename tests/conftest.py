@@ -23,12 +23,6 @@ from tests.undoable import make_world
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-# Each database has a core, and these tests are on the one that is done first.
-BESIDE_POSTGRESQL = {
-    *("test_check", "test_kinds", "test_openapi", "test_readme", "test_resolution"),
-    *("test_rpc_servers", "test_settings"),
-}
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -42,20 +36,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "page" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-    elsewhere = {item for item in items if _runs_beside(item) not in {"", connection.vendor}}
+    elsewhere = {item for item in items if not _runs_here(item)}
     if elsewhere:
         config.hook.pytest_deselected(items=list(elsewhere))
         items[:] = [item for item in items if item not in elsewhere]
 
 
-def _runs_beside(item: pytest.Item) -> str:
-    """Return the database that a test runs beside; none for a test that runs on both."""
+def _runs_here(item: pytest.Item) -> bool:
+    """Whether a test is for this database and, where tests.__main__ parts them, for this part."""
+    only = os.environ.get("STRATA_TESTS_ONLY", "")
     if item.get_closest_marker("postgresql"):
-        return "postgresql"
-    if not item.get_closest_marker("once"):
-        return ""
-    both_are_running = os.environ.get("STRATA_TESTS_SIDE_BY_SIDE") == "yes"
-    return "postgresql" if both_are_running and item.path.stem in BESIDE_POSTGRESQL else "sqlite"
+        return connection.vendor == "postgresql" and only != "once"
+    if item.get_closest_marker("once"):
+        return connection.vendor == "sqlite" and only != "each"
+    return only != "once"
 
 
 @pytest.fixture(scope="session")

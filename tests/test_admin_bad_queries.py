@@ -76,6 +76,7 @@ def test_list__unknown_parameters__are_left_out_and_said(cast, client):
     assert silent == []
 
 
+@pytest.mark.once
 def test_list__odd_values__are_pages(cast, client):
     wrong = []
     for address, names in lists(cast).items():

@@ -1,8 +1,11 @@
 """/api/docs/ in a real browser, under the strict policy that every page has."""
 
+import pytest
+
 from tests.factories import make_cast, token_for
 
 
+@pytest.mark.once
 def test_documentation__in_a_browser__tries_a_request_and_nothing_is_refused(live_server, page):
     cast = make_cast("localhost")
     complaints = []

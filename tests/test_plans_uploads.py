@@ -120,6 +120,7 @@ def test_plan__body_larger_than_is_taken__413(root, monkeypatch):
     assert_error(document, 413, 3, "larger than 10 bytes")
 
 
+@pytest.mark.once
 def test_plan__json_larger_than_other_bodies_may_be__is_taken(root):
     rows = [{"level": "user", "owner": "bob", "feature": "web_key", "value": True}] * 14_000
     body = json.dumps({"rows": rows}, indent=1).encode()

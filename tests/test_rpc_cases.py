@@ -96,6 +96,7 @@ def callers(listener, channel, request):
     return {name: RpcCaller(transport) for name, transport in transports.items()}
 
 
+@pytest.mark.once  # REST tries the same cases on both databases
 @pytest.mark.parametrize("case", load_cases("feature_api.json"), ids=case_id)
 def test_rpc__case__comes_out_as_through_rest(case, callers, world):
     for name, caller in callers.items():
