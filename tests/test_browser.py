@@ -1,6 +1,10 @@
 """The arrangement of the browser tests: a real page of a real server, with all its files."""
 
+import pytest
+
 from tests.factories import make_cast
+
+pytestmark = pytest.mark.once
 
 
 def test_sign_in_page__in_a_browser__gets_every_file_it_names(live_server, page):

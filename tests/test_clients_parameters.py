@@ -10,7 +10,7 @@ from tenancy.services import create_instance
 from tests.client_calls import FORM, caller, refused
 from tests.factories import basic, make_client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

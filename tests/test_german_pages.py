@@ -27,6 +27,8 @@ from tenancy.translation import translate
 from tests.admin_forms import field, form_of, grid_of, sign_in, text_of
 from tests.factories import BY, make_cast, make_client, make_feature, make_holder
 
+pytestmark = pytest.mark.once
+
 CASES = Path(__file__).parent / "cases"
 ENGLISH = re.compile(
     r"\b(the|must|not|is|are|of|and|with|which|for|this|that|nobody|only|what|to|be|by|it)\b"
