@@ -34,6 +34,26 @@ HAPPENED: dict[str, Any] = {
     "impersonation.ended": _("Impersonation ended"),
 }
 
+# What an event holds of something that was made or changed, by its name there.
+NAMED: dict[str, Any] = {
+    "client": pgettext_lazy("of an event", "API client"),
+    "default": pgettext_lazy("of an event", "default"),
+    "description": pgettext_lazy("of an event", "description"),
+    "enabled": pgettext_lazy("of an event", "enabled"),
+    "expires": pgettext_lazy("of an event", "expires"),
+    "expires_on": pgettext_lazy("of an event", "to be removed by"),
+    "features": pgettext_lazy("of an event", "features"),
+    "impersonator": pgettext_lazy("of an event", "impersonator"),
+    "kind": pgettext_lazy("of an event", "kind"),
+    "levels": pgettext_lazy("of an event", "levels"),
+    "name": pgettext_lazy("of an event", "name"),
+    "networks": pgettext_lazy("of an event", "networks"),
+    "options": pgettext_lazy("of an event", "options"),
+    "permissions": pgettext_lazy("of an event", "permissions"),
+    "stage": pgettext_lazy("of an event", "stage"),
+    "subject": pgettext_lazy("of an event", "subject"),
+}
+
 
 def happened(event: Event) -> str:
     """Return what an event is, where it is about no feature's value; its type where none knows."""

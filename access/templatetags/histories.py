@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from access.permissions import Action
 from access.places import Place, find_places
 from access.sites import actor_of
-from access.telling import happened
+from access.telling import NAMED, happened
 from access.templatetags.strata import level_badge, moment, value
 from access.undoing import is_planned, why_final
 from events.models import Event, Stream
@@ -57,7 +57,7 @@ def said(event: Event) -> SafeString:
         old = before if isinstance(before, dict) else {}
         new = after if isinstance(after, dict) else {}
         parts = [
-            (name.replace("_", " "), _said_value(name, now))
+            (NAMED.get(name, name), _said_value(name, now))
             for name, now in (new or old).items()
             if (not new or now != old.get(name)) and now not in (None, [], "")
         ]
