@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from access.permissions import Role
+from tenancy.levels import Level
 
 ROLE_SAYS: dict[Role, Any] = {
     Role.SYSTEM_OWNER: _("Sets the system's features, defines features and keeps the instances."),
@@ -26,15 +27,15 @@ ROLE_SAYS: dict[Role, Any] = {
 }
 
 HELD_ON = {
-    "SYSTEM": pgettext_lazy("level", "System"),
-    "IAM": pgettext_lazy("level", "Instance"),
-    "ORG": pgettext_lazy("level", "Organization"),
+    Level.SYSTEM: pgettext_lazy("level", "System"),
+    Level.INSTANCE: pgettext_lazy("level", "Instance"),
+    Level.ORGANIZATION: pgettext_lazy("level", "Organization"),
 }
 
 
 def role_choices() -> list[tuple[Any, list[tuple[str, str]]]]:
     """Return the roles as a select shows them, by what they are held on."""
     return [
-        (label, [(role.value, role.value) for role in Role if role.value.startswith(prefix)])
-        for prefix, label in HELD_ON.items()
+        (label, [(role.value, role.value) for role in Role if role.level is level])
+        for level, label in HELD_ON.items()
     ]

@@ -171,6 +171,7 @@ def _check_cells(line: int, cells: dict[str, Any] | Fault) -> Iterator[Row | Fau
     for name in sorted(unfit & set(COLUMNS)):
         yield Fault("misplaced", f"{name}: is not for a row of type {level.label}", line)
     fields = {name: given.get(name, "") for name in ("id", "name", "username", "email")}
+    fields["username"] = User.normalize_username(fields["username"])
     for name in sorted(MEANINGFUL[level] & {"username", "email"} | {"id", "name"}):
         if problem := _check_field(level, name, fields[name]):
             yield Fault(name, f"{name}: {problem}", line)

@@ -115,16 +115,17 @@ def change_tenant(
     allowed = CHANGEABLE.get(type(owner), frozenset())
     if unknown := sorted(set(changes) - allowed):
         raise ValidationError({name: _("can't be changed") for name in unknown})
+    changed = copy(owner)
+    for name, value in changes.items():
+        setattr(changed, name, value)
+    changed.clean()  # what is stored is what the history tells
     entries = [
-        Entry("tenants.changed", name, before=getattr(owner, name), after=value)
-        for name, value in changes.items()
-        if getattr(owner, name) != value
+        Entry("tenants.changed", name, before=before, after=after)
+        for name in changes
+        if (before := getattr(owner, name)) != (after := getattr(changed, name))
     ]
     if not entries:
         return owner
-    changed = copy(owner)
-    for entry in entries:
-        setattr(changed, entry.subject, entry.after)
     with transaction.atomic():
         fields = [entry.subject for entry in entries]
         save_unique(changed, exclude=["password"], update_fields=fields)

@@ -215,6 +215,7 @@ class UserManager(BaseUserManager["User"]):
         self, username: str, password: str | None = None, email: str = "", **fields: Any
     ) -> "User":
         """Create a user; operators have no organization. A None password can't sign in."""
+        username = self.model.normalize_username(username)
         user = self.model(username=username, email=self.normalize_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)

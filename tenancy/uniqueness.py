@@ -25,6 +25,7 @@ def save_unique(
     relations = {field.name for field in row._meta.concrete_fields if field.is_relation}
     try:
         row.clean_fields(exclude={*exclude, *relations})
+        row.clean()  # a username is stored as the sign-in page will read it
     except ValidationError:
         _check(row, exclude)
         raise

@@ -125,7 +125,6 @@ def headers(kept_cast, django_db_blocker):
     request_finished.connect(close_old_connections)
 
 
-@pytest.mark.postgresql  # which is the stricter of the two
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_operation__any_request__is_answered_as_described(label, mode, headers):

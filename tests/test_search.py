@@ -33,14 +33,23 @@ def test_prefix__any_text__is_taken_literally_and_ignores_case(prefix, found):
     assert {user.username for user in rows} == (found | {"al_i"} if prefix == "al" else found)
 
 
-def test_prefix__many_users__uses_an_index():
-    make_cast()
+def test_prefix__many_users__uses_an_index_that_begins_with_the_column():
+    cast = make_cast()
+    User.objects.bulk_create(
+        User(
+            instance=cast.instance,
+            organization=cast.acme,
+            username=f"person{number}",
+            email=f"{number:05}@example.com",
+            public_id=f"p{number}",
+        )
+        for number in range(3000)
+    )
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("ANALYZE")
 
     plan = User.objects.filter(folded_email__prefix="al").order_by().explain()
 
-    # Which operators it is follows from the database's collation.
-    by_range = r"Index Cond: \(\(\(folded_email\)::text ~?>=~? 'al'"
-    assert "SEARCH" in plan or re.search(by_range, plan)
+    assert re.search(
+        r"(SEARCH \S+ USING|Scan using|Scan on) (INDEX )?tenancy_user_folded_email", plan
+    )
