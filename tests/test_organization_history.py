@@ -1,5 +1,7 @@
 """What the owner of one organization sees of its history: on pages, by filters, search and API."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -171,3 +173,38 @@ def test_history__owner_of_an_organization__costs_the_same_queries(cast, client)
         client.get(reverse("admin:history"))
 
     assert len(many) == len(few)
+
+
+# The history of very many others, each with an event like one that is there.
+STREAMS = """
+    WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < 30000)
+    INSERT INTO events_stream (kind, instance, owner, sequence)
+    SELECT 'user', 'main', 'other' || n, 1 FROM k
+"""
+EVENTS = """
+    INSERT INTO events_event (stream_id, {columns})
+    SELECT other.id, {columns} FROM (
+        SELECT {columns} FROM events_event WHERE id = %s
+    ) AS one, (SELECT id FROM events_stream WHERE owner LIKE 'other%%') AS other
+"""
+
+
+def test_visible_events__few_of_many__are_found_without_walking_the_others(cast):
+    like = Event.objects.filter(stream__kind="user")[0]
+    names = [str(field.column) for field in Event._meta.concrete_fields]
+    columns = ", ".join(name for name in names if name not in {"id", "stream_id"})
+    with connection.cursor() as cursor:
+        cursor.execute(STREAMS)
+        cursor.execute(EVENTS.format(columns=columns), [like.pk])
+        cursor.execute("ANALYZE")
+
+    seen = Event.objects.filter(visible_events(actor_for(cast.alice)))
+    for rows in (seen, seen.filter(subject="actions")):
+        plan = rows.order_by("-pk")[:8].explain()
+
+        assert "SCAN events_event" not in plan
+        assert "Seq Scan on events_event" not in plan
+        # In the order of an index, but without a condition on it: from the newest to the oldest.
+        assert not re.search(
+            r"Scan Backward using \w+ on events_event[^\n]*\n\s+(?!\s|Index)", plan
+        )
