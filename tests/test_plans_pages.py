@@ -21,7 +21,8 @@ def test_plans__every_page__is_read_in_the_order_of_an_index(client, order):
 
     pages = ask_twice(root, f"plans?limit=1&order={order}", TABLES["plans"])
 
-    assert [faults(page) for page in pages] == [[], []], pages
+    assert len(pages) >= 2
+    assert not any(map(faults, pages)), pages
 
 
 def test_changes__every_page__is_read_in_the_order_of_an_index(client):
@@ -30,7 +31,8 @@ def test_changes__every_page__is_read_in_the_order_of_an_index(client):
 
     pages = ask_twice(root, f"plans/{plan['id']}/changes?limit=1", TABLES["changes"])
 
-    assert [faults(page) for page in pages] == [[], []], pages
+    assert len(pages) >= 2
+    assert not any(map(faults, pages)), pages
 
 
 def ask_twice(root, path, table):
