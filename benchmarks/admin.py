@@ -167,8 +167,10 @@ STATEMENTS = (
         'p' || n || '@example.com', '!', TRUE, FALSE, FALSE, {now} FROM k
     """,
     """
-    INSERT INTO features_useroverride (owner_id, feature_id, value, locked, changed_at)
-    SELECT id, {feature}, CAST(CASE WHEN id % 20 > 0 THEN 'true' ELSE 'false' END AS {json}),
+    INSERT INTO features_useroverride (owner_id, instance_id, organization_id, feature_id, value,
+        locked, changed_at)
+    SELECT id, instance_id, organization_id, {feature},
+        CAST(CASE WHEN id % 20 > 0 THEN 'true' ELSE 'false' END AS {json}),
         FALSE, {now}
     FROM tenancy_user WHERE id % 10 = 0
     """,

@@ -172,14 +172,18 @@ STATEMENTS = (
     expires_at, permissions) SELECT {hex}, 'x',
     CASE WHEN n % 10 = 0 THEN {holder} ELSE (SELECT min(id) FROM tenancy_user) + n END,
     NULL, '', {time}, {time}, NULL FROM {numbers} WHERE n <= {rows} / 10""",
-    """INSERT INTO features_useroverride (owner_id, feature_id, value, locked, changed_at)
-    SELECT id, (SELECT id FROM features_feature WHERE key = 'actions'), 'true', false, created_at
+    """INSERT INTO features_useroverride (owner_id, instance_id, organization_id, feature_id, value,
+    locked, changed_at) SELECT id, instance_id, organization_id,
+    (SELECT id FROM features_feature WHERE key = 'actions'), 'true', false, created_at
     FROM tenancy_user WHERE username LIKE 'user%'""",
-    """INSERT INTO features_useroverride (owner_id, feature_id, value, locked, changed_at)
-    SELECT {bob}, id, 'true', key = 'rare', {time} FROM features_feature, {numbers}
+    """INSERT INTO features_useroverride (owner_id, instance_id, organization_id, feature_id, value,
+    locked, changed_at)
+    SELECT {bob}, {instance}, {acme}, id, 'true', key = 'rare', {time}
+    FROM features_feature, {numbers}
     WHERE key IN ('rare', 'debug_oidc_parent_error') AND n = 1""",
-    """INSERT INTO features_organizationoverride (owner_id, feature_id, value, locked, changed_at)
-    SELECT id, (SELECT id FROM features_feature WHERE key = 'actions'), 'true', false, created_at
+    """INSERT INTO features_organizationoverride (owner_id, instance_id, feature_id, value, locked,
+    changed_at) SELECT id, instance_id,
+    (SELECT id FROM features_feature WHERE key = 'actions'), 'true', false, created_at
     FROM tenancy_organization""",
     """INSERT INTO events_stream (kind, instance, owner, sequence)
     SELECT 'user', 'main', public_id, 10 FROM tenancy_user WHERE id % 10 = 0

@@ -26,8 +26,8 @@ STREAM = """INSERT INTO events_stream (kind, instance, owner, sequence, created_
     SELECT level, 'main', owner, 1, {now}, {now} FROM floor_row WHERE true
     ON CONFLICT (kind, instance, owner) DO UPDATE SET sequence = events_stream.sequence + 1,
     changed_at = excluded.changed_at"""
-OVERRIDE = """INSERT INTO features_{level}override (owner_id, feature_id, value, locked, changed_at)
-    SELECT o.id, f.id, 'true', false, {now} FROM floor_row r
+OVERRIDE = """INSERT INTO features_{level}override (owner_id, feature_id, value, locked, changed_at,
+    {columns}) SELECT o.id, f.id, 'true', false, {now}, {places} FROM floor_row r
     JOIN tenancy_{level} o ON o.instance_id = 1 AND o.public_id = r.owner
     JOIN features_feature f ON f.key = r.feature WHERE true
     ON CONFLICT (owner_id, feature_id) DO UPDATE SET value = excluded.value,
@@ -92,6 +92,11 @@ def floor(path: str) -> None:
             connection.connection.executemany("INSERT INTO floor_row VALUES (?, ?, ?, ?)", reader)
         cursor.execute("SELECT level FROM floor_row LIMIT 1")
         names["level"] = cursor.fetchone()[0]
+        places = ["instance_id"] + ["organization_id"] * (names["level"] == "user")
+        names |= {
+            "columns": ", ".join(places),
+            "places": ", ".join(f"o.{column}" for column in places),
+        }
         for statement in (STREAM, OVERRIDE, EVENT):
             cursor.execute(statement.format(**names))
 

@@ -1,5 +1,5 @@
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -7,7 +7,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.levels import OWNED_LEVELS, Level
-from tenancy.models import Instance, Organization, System, User
+from tenancy.models import Instance, Organization, Owner, System, User
 
 
 class KindName(models.TextChoices):
@@ -87,6 +87,9 @@ class Feature(models.Model):
         return gettext(self.description) if self.builtin else self.description
 
 
+LOCKED = models.Q(locked=True)
+
+
 class OverrideRow(models.Model):
     """A value set for a feature at an owner. No row means: inherit.
 
@@ -95,6 +98,8 @@ class OverrideRow(models.Model):
     """
 
     level: ClassVar[Level]
+    # The levels above whose owners a row names, too, under their labels: where its owner belongs.
+    places: ClassVar[tuple[Level, ...]] = ()
 
     # The index of the feature is the one below, that of the owner the constraint's.
     feature = models.ForeignKey(Feature, models.PROTECT, related_name="+", db_index=False)
@@ -109,7 +114,7 @@ class OverrideRow(models.Model):
         ]
         indexes = [
             models.Index(fields=["feature", "id"], name="%(class)s_feature"),
-            models.Index(fields=["id"], name="%(class)s_locked", condition=models.Q(locked=True)),
+            models.Index(fields=["id"], name="%(class)s_locked", condition=LOCKED),
         ]
 
     def __str__(self) -> str:
@@ -130,20 +135,61 @@ class InstanceOverride(OverrideRow):
     owner = models.ForeignKey(Instance, models.CASCADE, related_name="overrides", db_index=False)
 
 
+def _in_order(place: str, short: str) -> list[models.Index]:
+    """The indexes of a place's overrides in the order of lists, and of the locked ones alone."""
+    fields = [place, "feature", "id"]
+    return [
+        models.Index(fields=fields, name=f"%(class)s_{place}"),
+        models.Index(fields=fields, name=f"%(class)s_locked_{short}", condition=LOCKED),
+    ]
+
+
+def _place(model: type[Owner], **options: Any) -> Any:
+    """A column that repeats where the owner belongs, for good: lists begin there.
+
+    The database does not check it, which would cost a bulk change two look-ups a row: the owner's
+    own key is checked, and what an owner belongs to goes after the owner.
+    """
+    return models.ForeignKey(
+        model,
+        models.DO_NOTHING,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+        **options,
+    )
+
+
 class OrganizationOverride(OverrideRow):
     """What an organization sets."""
 
     level = Level.ORGANIZATION
+    places = (Level.INSTANCE,)
     owner = models.ForeignKey(
         Organization, models.CASCADE, related_name="overrides", db_index=False
     )
+    instance = _place(Instance)
+
+    class Meta(OverrideRow.Meta):
+        indexes = [*OverrideRow.Meta.indexes, *_in_order("instance", "in")]
 
 
 class UserOverride(OverrideRow):
-    """What a user's own settings are."""
+    """What a user's own settings are. An operator of the system belongs nowhere."""
 
     level = Level.USER
+    places = (Level.INSTANCE, Level.ORGANIZATION)
     owner = models.ForeignKey(User, models.CASCADE, related_name="overrides", db_index=False)
+    instance = _place(Instance, null=True)
+    organization = _place(Organization, null=True)
+
+    class Meta(OverrideRow.Meta):
+        indexes = [
+            *OverrideRow.Meta.indexes,
+            *_in_order("instance", "in"),
+            *_in_order("organization", "org"),
+        ]
 
 
 OVERRIDES: dict[Level, type[OverrideRow]] = {

@@ -76,9 +76,12 @@ def write_overrides(
     """Set and remove overrides of one owner, by feature primary key: a statement for each."""
     model: Any = OVERRIDES[owner.level]  # the owner's foreign key differs by table
     if written:
+        above = owner.parent_keys
+        place = {f"{level.label}_id": above.get(level) for level in model.places}
         rows = [
             model(
                 owner_id=owner.pk,
+                **place,
                 feature_id=feature_id,
                 value=override.value,
                 locked=override.locked,

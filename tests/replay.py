@@ -33,12 +33,26 @@ def replay_events() -> Held:
 def read_overrides() -> Held:
     """Return what is set, in the same form."""
     held: Held = {}
+    assert misplaced() == []
     for level, model in OVERRIDES.items():
         manager: Any = model._default_manager
         for row in manager.select_related("owner", "feature"):
             key = (level.label, instance_id_of(row.owner), row.owner.public_id)
             held.setdefault(key, {})[row.feature.key] = (row.value, row.locked)
     return held
+
+
+def misplaced() -> list[str]:
+    """Return the overrides that do not say truly where their owners belong."""
+    wrong = []
+    for model in OVERRIDES.values():
+        manager: Any = model._default_manager
+        for row in manager.select_related("owner"):
+            above = row.owner.parent_keys
+            said = {level: getattr(row, f"{level.label}_id") for level in row.places}
+            if said != {level: above.get(level) for level in row.places}:
+                wrong.append(f"{row.owner.reference}: {said}")
+    return wrong
 
 
 def instance_id_of(owner: Owner) -> str:

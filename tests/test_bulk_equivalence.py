@@ -154,7 +154,7 @@ def read_state():
         (level, *row)
         for level, model in tables.items()
         for row in model.objects.order_by("owner", "feature").values_list(
-            "owner", "feature__key", "value", "locked"
+            "owner", "feature__key", "value", "locked", *(place.label for place in model.places)
         )
     ]
     columns = [f.name for f in Event._meta.concrete_fields if f.name not in UNCOMPARED]

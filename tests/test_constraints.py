@@ -69,7 +69,12 @@ REFUSED_BY_THE_DATABASE = {
         digest="0", prefix="x", expires_at=timezone.now()
     ),
     "an override of no user": lambda c: override(UserOverride, owner_id=10**9)(),
-    "an override of no organization": lambda c: override(OrganizationOverride, owner_id=10**9)(),
+    "an override of no organization": lambda c: override(
+        OrganizationOverride, owner_id=10**9, instance=c.instance
+    )(),
+    "an override of an organization of nowhere": lambda c: override(
+        OrganizationOverride, owner=c.acme
+    )(),
     "an override of no instance": lambda c: override(InstanceOverride, owner_id=10**9)(),
     "an override of no feature": lambda c: override(
         UserOverride, owner_id=c.bob.pk, feature_id=10**9

@@ -159,10 +159,13 @@ def _write_changes(summary: Summary, actor: Author, origin: Origin) -> None:
         if level not in summary.by_level:
             continue
         table = OVERRIDES[level]._meta.db_table
+        above = [place.label for place in OVERRIDES[level].places]
+        columns = "".join(f", {label}_id" for label in above)
+        keys = "".join(f", {label}_key" for label in above)
         execute(
             f"""
-            INSERT INTO {table} (owner_id, feature_id, value, locked, changed_at)
-            SELECT owner_id, feature_id, after, locked_after, %s FROM bulk_change
+            INSERT INTO {table} (owner_id, feature_id, value, locked, changed_at{columns})
+            SELECT owner_id, feature_id, after, locked_after, %s{keys} FROM bulk_change
             WHERE level = {level.value} AND type <> 'features.reset' ORDER BY n
             ON CONFLICT (owner_id, feature_id) DO UPDATE SET value = excluded.value,
                 locked = excluded.locked, changed_at = excluded.changed_at

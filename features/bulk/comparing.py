@@ -194,7 +194,8 @@ def _add_changes(level: Level, judged: str, *, has_one_feature: bool) -> None:
     execute(
         f"""
         INSERT INTO bulk_change (line, level, owner_id, feature_id, kind, instance, owner,
-            expected, nth, total, type, subject, before, after, locked_before, locked_after, reason)
+            expected, nth, total, type, subject, before, after, locked_before, locked_after, reason,
+            instance_key, organization_key)
         SELECT line, level, owner_id, feature_id, '{level.label}', instance, owner, expected,
             {nth}, {total},
             CASE WHEN action = 'inherit' THEN 'features.reset'
@@ -202,7 +203,7 @@ def _add_changes(level: Level, judged: str, *, has_one_feature: bool) -> None:
                 WHEN locked_after THEN 'features.lock' ELSE 'features.unlock' END,
             subject, before,
             CASE action WHEN 'inherit' THEN NULL WHEN 'set' THEN wanted ELSE before END,
-            locked_before, locked_after, reason
+            locked_before, locked_after, reason, instance_id, organization_id
         FROM ({judged}) AS judged WHERE refusal IS NULL AND {_DIFFERS}
         ORDER BY owner_id, line
         """

@@ -44,7 +44,7 @@ TABLES: dict[str, str] = {
         owner text NOT NULL, expected bigint NOT NULL, nth integer NOT NULL,
         total integer NOT NULL, type text NOT NULL, subject text NOT NULL, before {json},
         after {json}, locked_before boolean NOT NULL, locked_after boolean NOT NULL,
-        reason text NOT NULL
+        reason text NOT NULL, instance_key bigint, organization_key bigint
     """,
     "bulk_fault": "line bigint NOT NULL, code text NOT NULL, message text NOT NULL",
 }
