@@ -96,7 +96,7 @@ def prepare(owners, change_sets, locks):
     for name, key in locks:
         try:
             lock_feature(owners[name], key, **BY)
-        except ValidationError:
+        except (ValidationError, Locked):  # not set there, or locked above already
             continue
 
 
