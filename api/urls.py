@@ -11,6 +11,8 @@ from api.views.tenants import InstanceViewSet, OrganizationViewSet, UserViewSet
 from api.views.tokens import TokenViewSet
 
 router = SimpleRouter(trailing_slash=False)
+# They are tried in this order; this one has no members to be tried as well.
+router.register("explain", ExplainViewSet, "explain")
 router.register("instances", InstanceViewSet, "instance")
 router.register("organizations", OrganizationViewSet, "organization")
 router.register("users", UserViewSet, "user")
@@ -23,6 +25,5 @@ router.register("locks", LockViewSet, "lock")
 router.register("events", EventViewSet, "event")
 router.register("runs", RunViewSet, "run")
 router.register("plans", PlanViewSet, "plan")
-router.register("explain", ExplainViewSet, "explain")
 
 urlpatterns = router.urls

@@ -15,9 +15,10 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
-    path("", include("features.urls")),
+    # Before those that have no prefix in common, each of which would be tried.
     path("api/v1/", include("api.urls")),
     path("api/", include("api.documentation_urls")),
+    path("", include("features.urls")),
     path("", include("security.urls")),
     path("", include("clients.urls")),
     *make_urls(describe, find_obstacle, require_https),

@@ -3,13 +3,20 @@
 import json
 from typing import Any
 
-from django.utils.formats import date_format
+from django.utils import dateformat
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from features.serializers import SOURCES, render_time
 from features.services import ExplainedLevel, Explanation
 from tenancy.levels import Level
+
+OWNER_WORDS = {
+    Level.SYSTEM: gettext_lazy("the system"),
+    Level.INSTANCE: gettext_lazy("the instance %(name)s"),
+    Level.ORGANIZATION: gettext_lazy("the organization %(name)s"),
+    Level.USER: gettext_lazy("the user %(name)s"),
+}
 
 
 def value_text(value: Any) -> str:
@@ -28,13 +35,7 @@ def owner_text(level: ExplainedLevel) -> str:
 
 def owner_words(level: Level, owner: object) -> str:
     """Name the owner of a level within a sentence, in the reader's language."""
-    words = {
-        Level.SYSTEM: _("the system"),
-        Level.INSTANCE: _("the instance %(name)s"),
-        Level.ORGANIZATION: _("the organization %(name)s"),
-        Level.USER: _("the user %(name)s"),
-    }
-    return words[level] % {"name": owner}
+    return str(OWNER_WORDS[level]) % {"name": owner}
 
 
 def explanation_sentence(explanation: Explanation) -> str:
@@ -47,10 +48,12 @@ def explanation_sentence(explanation: Explanation) -> str:
         else:
             text = _("%(value)s, because the feature is disabled.")
         return text % {"value": value}
-    text = _("%(value)s, because %(owner)s set it on %(date)s.")
     if explanation.effective.locked_by:
         text = _("%(value)s, because %(owner)s set it on %(date)s and locked it.")
-    day = date_format(winner.changed_at, pgettext("date", "j F Y")) if winner.changed_at else "?"
+    else:
+        text = _("%(value)s, because %(owner)s set it on %(date)s.")
+    day_format = pgettext("date", "j F Y")
+    day = dateformat.format(winner.changed_at, day_format) if winner.changed_at else "?"
     owner = owner_words(winner.level, winner.owner)
     return text % {"value": value, "owner": owner, "date": day}
 

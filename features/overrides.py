@@ -49,13 +49,11 @@ def read_lineage(owner: Owner, feature_id: int | None = None) -> LineageState:
     """
     keys = owner.lineage_keys()
     stream = StreamKey.of(owner)
-    narrowed = feature_id is not None
-    parameters: list[Any] = []
-    for level in keys:
-        parameters += [keys[level], feature_id] if narrowed else [keys[level]]
-    parameters += [stream.kind, stream.instance, stream.owner]
+    parameters: dict[str, Any] = {f"owner_{level}": key for level, key in keys.items()}
+    parameters |= {"kind": stream.kind, "instance": stream.instance, "owner": stream.owner}
+    parameters["feature"] = feature_id
     with connection.cursor() as cursor:
-        cursor.execute(_lineage_sql(tuple(keys), narrowed), parameters)
+        cursor.execute(_lineage_sql(tuple(keys), feature_id is not None), parameters)
         rows = cursor.fetchall()
     revision, position = 0, Position()
     overrides: dict[int, dict[Level, StoredOverride]] = {}
@@ -104,17 +102,18 @@ def write_overrides(
 def _lineage_sql(levels: tuple[Level, ...], narrowed: bool) -> str:
     """Return the UNION ALL over the levels' tables, the stream and the revision.
 
-    Every name in it comes from the models; every value is a parameter.
+    Every name in it comes from the models; every value is a parameter, by name as in PreparedQuery.
     """
-    condition = "owner_id = %s AND feature_id = %s" if narrowed else "owner_id = %s"
+    condition = " AND feature_id = %(feature)s" if narrowed else ""
     parts = [
         f"SELECT {level.value}, feature_id, value, locked, changed_at, changed_at "  # noqa: S608
-        f"FROM {OVERRIDES[level]._meta.db_table} WHERE {condition}"
+        f"FROM {OVERRIDES[level]._meta.db_table} WHERE owner_id = %(owner_{level})s{condition}"
         for level in levels
     ]
     parts += [
         f"SELECT {STREAM_ROW}, sequence, NULL, NULL, changed_at, created_at "  # noqa: S608
-        "FROM events_stream WHERE kind = %s AND instance = %s AND owner = %s",
+        "FROM events_stream WHERE kind = %(kind)s AND instance = %(instance)s "
+        "AND owner = %(owner)s",
         f"SELECT {REVISION_ROW}, token, NULL, NULL, NULL, NULL "  # noqa: S608
         "FROM tenancy_revision",
     ]

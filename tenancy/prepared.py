@@ -35,7 +35,7 @@ class PreparedQuery(Generic[AnyModel]):
         compiler, sql, parameters = self._composed
         given = dict(zip(map(_adapt, self._stand_ins), map(_adapt, values), strict=True))
         with connection.cursor() as cursor:
-            cursor.execute(sql, [given.get(each, each) for each in parameters])
+            cursor.execute(sql, {name: given.get(each, each) for name, each in parameters.items()})
             rows = cursor.fetchall()
         return [self._build(row) for row in compiler.apply_converters(rows, self._converters)]
 
@@ -53,10 +53,12 @@ class PreparedQuery(Generic[AnyModel]):
         return found
 
     @cached_property
-    def _composed(self) -> tuple[Any, str, tuple[Any, ...]]:
+    def _composed(self) -> tuple[Any, str, dict[str, Any]]:
         compiler = self._compose(*self._stand_ins).query.get_compiler(connection.alias)
         sql, parameters = compiler.as_sql()
-        return compiler, sql, tuple(parameters)
+        # By name: for SQLite, Django searches a text of several thousand characters for the others.
+        named = {f"p{position}": value for position, value in enumerate(parameters)}
+        return compiler, sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in named), named
 
     @cached_property
     def _converters(self) -> Any:
