@@ -3,11 +3,9 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core import signing
-
 from api.pagination import make_cursor
 from api.urls import router
-from api.views.overrides import SALT as OVERRIDES_SALT
+from api.views.overrides import make_cursor as make_override_cursor
 
 FAR = 0.9  # of the list lies before the far page
 RUN = "6a1d5c0e-0000-4000-8000-000000000001"
@@ -91,8 +89,7 @@ def _far_cursor(prefix: str, orderings: Any, order: str) -> str:
     }[prefix]
     rows = model._default_manager
     if prefix == "overrides":
-        row = rows.order_by("pk")[int(rows.count() * FAR)]
-        return signing.dumps([model.level.value, row.pk], salt=OVERRIDES_SALT)
+        return make_override_cursor(rows.order_by("feature", "pk")[int(rows.count() * FAR)])
     ordering = orderings[order]
     row = ordering.apply(rows.all())[int(rows.count() * FAR)]
     return make_cursor(ordering, order, row)

@@ -59,7 +59,8 @@ def paths() -> dict[str, Schema]:
                 OVERRIDES,
                 "List what owners set",
                 description="The overrides of the instance and of the system that the caller sees, "
-                "from the widest level to the nearest.",
+                "from the widest level to the nearest; within a level feature by feature, "
+                "the oldest first.",
                 parameters=[
                     query("level", "Only those of this level.", ref("Level")),
                     query("owner", "Only those of this owner.", REFERENCE),

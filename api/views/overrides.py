@@ -1,20 +1,21 @@
 """Overrides: what the owners of an instance set, level by level, and the locks on it."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.lookups import Exact
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import Action, Permission
-from access.policy import allows, visible
+from access.policy import allows, granted_organizations, visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
-from api.views.base import ManagementViewSet, refuse_unknown
+from api.views.base import ManagementViewSet, one_or_several, refuse_unknown
 from features.bulk.plan import write_reference
 from features.definitions import definitions_at
 from features.models import OVERRIDES
@@ -26,10 +27,22 @@ from tenancy.lookups import Unindexed
 SALT = "strata.api.overrides"
 PARAMETERS = ("level", "owner", "feature", "locked", "limit", "cursor")
 FLAGS = {"true": True, "false": False}
+MERGED = 20  # organizations that are read each for itself; of more, all is collected and sorted
+
+
+class Start(NamedTuple):
+    """The last row of the page before: the lists go by level, feature and key."""
+
+    level: int
+    feature: int
+    key: int
 
 
 class OverrideViewSet(ManagementViewSet):
-    """The overrides of the instance and of the system, from the widest level to the nearest."""
+    """The overrides of the instance and of the system, from the widest level to the nearest.
+
+    In each level they are ordered by feature, the oldest first, as the indexes have them.
+    """
 
     def list(self, request: Request) -> Response:
         """Return one page. ValidationError for a parameter that the list does not know."""
@@ -37,25 +50,24 @@ class OverrideViewSet(ManagementViewSet):
         refuse_unknown(parameters, PARAMETERS)
         limit = parse_limit(parameters.get("limit", str(DEFAULT_LIMIT)))
         start = _read_cursor(parameters.get("cursor", ""))
-        found: list[tuple[Level, Any]] = []
-        for level, rows in self._levels(parameters):
-            if level < start[0]:
-                continue
-            after = Q(pk__gt=start[1]) if level == start[0] else Q()
-            wanted = rows.filter(after).order_by("pk")[: limit + 1 - len(found)]
-            found += [(level, row) for row in wanted]
-            if len(found) > limit:
+        found: list[Any] = []
+        for parts in self._parts(parameters, start):
+            wanted = limit + 1 - len(found)
+            if not wanted:
                 break
-        following = None
-        if len(found) > limit:
-            level, last = found[limit - 1]
-            following = signing.dumps([level.value, last.pk], salt=SALT)
-        results = [_render(level, row) for level, row in found[:limit]]
+            rows = [row for part in parts for row in part.order_by("feature_id", "pk")[:wanted]]
+            found += sorted(rows, key=_place)[:wanted]
+        results = [self._render(row) for row in found[:limit]]
+        following = make_cursor(found[limit - 1]) if len(found) > limit else None
         return self.answer({"results": results, "next": following})
 
-    def _levels(self, parameters: dict[str, str]) -> Iterator[tuple[Level, QuerySet[Any]]]:
-        """Yield, for each level that is asked for, its overrides that the caller sees."""
-        narrowed = self._read_filters(parameters)
+    def _parts(self, parameters: dict[str, str], start: Start) -> Iterator[Iterable[QuerySet[Any]]]:
+        """Yield what follows, a stretch of the list after the other, as the parts to be merged.
+
+        Each part is a stretch of an index, whatever else is in the table.
+        """
+        feature = self._read_feature(parameters)
+        locked = _read_locked(parameters)
         only = _read_level(parameters)
         owner = None
         if "owner" in parameters:
@@ -63,34 +75,50 @@ class OverrideViewSet(ManagementViewSet):
         for level in OWNED_LEVELS:
             if only not in {None, level} or (owner and owner.level is not level):
                 continue
-            rows: Any = OVERRIDES[level]._default_manager.filter(narrowed)
-            rows = rows.filter(owner=owner.pk) if owner else self._seen(level, rows)
-            yield level, rows.select_related("feature", *JOINS[level])
+            rows: Any = OVERRIDES[level]._default_manager.filter(locked)
+            rows = rows.select_related("feature", "owner")
+            seen = [Q(owner=owner.pk)] if owner else self._seen(level)
+            for after in _steps(start, level, feature):
+                yield [rows.filter(part, after) for part in seen]
 
-    def _read_filters(self, parameters: dict[str, str]) -> Q:
-        narrowed = Q()
-        if "feature" in parameters:
-            definition = definitions_at(self.revision).get(parameters["feature"])
-            narrowed &= Q(feature=definition.id)
-        if "locked" in parameters:
-            if parameters["locked"] not in FLAGS:
-                raise ValidationError({"locked": "must be true or false"})
-            narrowed &= Q(locked=FLAGS[parameters["locked"]])
-        return narrowed
+    def _read_feature(self, parameters: dict[str, str]) -> int | None:
+        """Return the key of the feature that is asked for. UnknownFeature when there is none."""
+        if "feature" not in parameters:
+            return None
+        return definitions_at(self.revision).get(parameters["feature"]).id
 
-    def _seen(self, level: Level, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return a level's overrides of this instance that the caller sees.
+    def _seen(self, level: Level) -> Sequence[Q]:
+        """Return the filters of a level's overrides of this instance that the caller sees.
 
-        Who sees all of the instance reads along the key; who sees an organization or two, what is
-        in these.
+        Each is what an index begins with: who does not see all of the instance sees what is in the
+        organizations on which they were granted that.
         """
         if level in {Level.SYSTEM, Level.INSTANCE}:
             here = Q(owner=self.instance.pk) if level is Level.INSTANCE else Q()
-            return rows.filter(here, visible(self.actor, level, "owner__"))
-        if allows(self.actor, Permission.on_features(level, Action.READ), self.instance):
-            rows = rows.alias(home=Unindexed("owner__instance_id"))
-            return rows.filter(home=self.instance.pk)
-        return rows.filter(visible(self.actor, level, "owner__"), owner__instance=self.instance.pk)
+            return [here & visible(self.actor, level, "owner__")]
+        permission = Permission.on_features(level, Action.READ)
+        if allows(self.actor, permission, self.instance):
+            return [Q(instance=self.instance.pk)]
+        keys = sorted(granted_organizations(self.actor, permission))
+        here = Q(Exact(Unindexed(F("instance_id")), self.instance.pk))
+        if level is Level.ORGANIZATION:
+            return [here & Q(**one_or_several("owner", keys))] if keys else []
+        if len(keys) > MERGED:
+            return [here & Q(organization__in=keys)]
+        return [here & Q(organization=key) for key in keys]
+
+    def _render(self, row: Any) -> dict[str, Any]:
+        level = row.level
+        instance = "" if level in {Level.SYSTEM, Level.INSTANCE} else self.instance.public_id
+        name = "" if level is Level.SYSTEM else row.owner.public_id
+        return {
+            "level": level.label,
+            "owner": write_reference(level, instance, name),
+            "feature": row.feature.key,
+            "value": row.value,
+            "locked": row.locked,
+            "changed": render_time(row.changed_at),
+        }
 
 
 class LockSerializer(StrictSerializer):
@@ -113,25 +141,28 @@ class LockViewSet(ManagementViewSet):
         return Response({**members, "details": render_details(details)})
 
 
-JOINS = {
-    Level.SYSTEM: (),
-    Level.INSTANCE: ("owner",),
-    Level.ORGANIZATION: ("owner__instance",),
-    Level.USER: ("owner__instance",),
-}
+def make_cursor(last: Any) -> str:
+    """Return the cursor of what follows an override."""
+    return signing.dumps([last.level.value, *_place(last)], salt=SALT)
 
 
-def _render(level: Level, row: Any) -> dict[str, Any]:
-    instance = "" if level in {Level.SYSTEM, Level.INSTANCE} else row.owner.instance.public_id
-    name = "" if level is Level.SYSTEM else row.owner.public_id
-    return {
-        "level": level.label,
-        "owner": write_reference(level, instance, name),
-        "feature": row.feature.key,
-        "value": row.value,
-        "locked": row.locked,
-        "changed": render_time(row.changed_at),
-    }
+def _place(row: Any) -> tuple[int, int]:
+    return row.feature_id, row.pk
+
+
+def _steps(start: Start, level: Level, feature: int | None) -> list[Q]:
+    """Return the filters of a level's overrides behind a row, in their order, of a feature or all.
+
+    First what is left of the row's feature, then the features beyond it: in one filter SQLite would
+    read from the feature's first override (as of 3.40).
+    """
+    of_feature = Q() if feature is None else Q(feature=feature)
+    if level != start.level:
+        return [of_feature] if level > start.level else []
+    if feature in {None, start.feature}:
+        rest = [Q(feature=start.feature, pk__gt=start.key)]
+        return rest if feature else [*rest, Q(feature__gt=start.feature)]
+    return [of_feature] if feature > start.feature else []
 
 
 def _read_level(parameters: dict[str, str]) -> Level | None:
@@ -144,12 +175,19 @@ def _read_level(parameters: dict[str, str]) -> Level | None:
         raise ValidationError({"level": f"must be one of: {labels}"}) from None
 
 
-def _read_cursor(cursor: str) -> tuple[int, int]:
-    """Return the level and the key behind which a page begins. ValidationError for none of ours."""
+def _read_locked(parameters: dict[str, str]) -> Q:
+    if "locked" not in parameters:
+        return Q()
+    if parameters["locked"] not in FLAGS:
+        raise ValidationError({"locked": "must be true or false"})
+    return Q(locked=FLAGS[parameters["locked"]])
+
+
+def _read_cursor(cursor: str) -> Start:
+    """Return the row behind which a page begins. ValidationError for a cursor of none of ours."""
     if not cursor:
-        return 0, 0
+        return Start(0, 0, 0)
     try:
-        level, key = signing.loads(cursor, salt=SALT)
+        return Start(*signing.loads(cursor, salt=SALT))
     except (signing.BadSignature, ValueError, TypeError):
         raise ValidationError({"cursor": "is not a cursor of this list"}) from None
-    return int(level), int(key)
