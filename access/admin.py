@@ -319,10 +319,12 @@ class MembershipAdmin(PolicyAdmin):
             return NOTHING
         on_system = visible(actor, Level.SYSTEM)
         on_instance = visible(actor, Level.INSTANCE, "instance__")
-        on_organization = visible(actor, Level.ORGANIZATION, "organization__")
+        above = {Level.INSTANCE: "instance", Level.ORGANIZATION: "organization"}
+        reading = Permission.on_features(Level.ORGANIZATION, Action.READ)
+        on_organization = covered(actor, reading, above)
         held = (
             (on_system & Q(instance=None, organization=None))
-            | (on_instance & Q(instance__isnull=False))
+            | (on_instance & Q(instance__isnull=False, organization=None))
             | (on_organization & Q(organization__isnull=False))
         )
         return visible(actor, Level.USER, "user__") & held
@@ -353,10 +355,7 @@ class AccessTokenAdmin(PolicyAdmin):
     )
 
     def scope(self, actor: Actor) -> Q:
-        of_users = covered(actor, READ_TOKENS, {Level.INSTANCE: "user__instance"})
-        if of_users == NOTHING:
-            return NOTHING
-        return of_users | covered(actor, READ_TOKENS, {Level.INSTANCE: "client__instance"})
+        return covered(actor, READ_TOKENS, {Level.INSTANCE: "instance"})
 
     def shows(self, actor: Actor, obj: AccessToken) -> bool:
         return allows(actor, READ_TOKENS, self._instance_of(obj))
@@ -395,5 +394,4 @@ class AccessTokenAdmin(PolicyAdmin):
 
     @staticmethod
     def _instance_of(token: AccessToken) -> Owner:
-        holder: Any = token.user or token.client
-        return holder.instance or System()
+        return token.instance or System()

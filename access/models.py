@@ -17,12 +17,21 @@ def _roles_at(level: Level) -> list[str]:
 
 
 class Membership(models.Model):
-    """A role that a user holds on the system, on an instance or on an organization."""
+    """A role that a user holds on the system, on an instance or on an organization.
+
+    ``instance`` repeats the organization's, which never changes, so that the roles in one instance
+    are found without the others': held on the instance itself is what has no organization.
+    """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships", db_index=False)
     role = models.CharField(_("role"), max_length=40, choices=ROLE_CHOICES)
     instance = models.ForeignKey(
-        Instance, models.CASCADE, related_name="memberships", null=True, blank=True
+        Instance,
+        models.CASCADE,
+        related_name="memberships",
+        null=True,
+        blank=True,
+        db_index=False,
     )
     organization = models.ForeignKey(
         Organization,
@@ -39,8 +48,12 @@ class Membership(models.Model):
         verbose_name_plural = _("memberships")
         indexes = [
             models.Index(fields=["user", "id"], name="membership_of_user"),
-            models.Index(fields=["role", "id"], name="membership_role"),
+            models.Index(fields=["instance", "id"], name="membership_of_instance"),
+            models.Index(fields=["instance", "role", "id"], name="membership_instance_role"),
             models.Index(fields=["organization", "id"], name="membership_of_organization"),
+            models.Index(
+                fields=["organization", "role", "id"], name="membership_organization_role"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -55,7 +68,7 @@ class Membership(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["user", "role", "organization"],
-                condition=Q(instance=None),
+                condition=Q(organization__isnull=False),
                 name="membership_organization_unique",
             ),
             models.CheckConstraint(
@@ -67,7 +80,7 @@ class Membership(models.Model):
                 )
                 | Q(
                     role__in=_roles_at(Level.ORGANIZATION),
-                    instance=None,
+                    instance__isnull=False,
                     organization__isnull=False,
                 ),
                 name="membership_role_fits_owner",
@@ -123,10 +136,17 @@ class Impersonation(models.Model):
 
 
 class AccessToken(models.Model):
-    """A bearer token of a user or of an API client. Only its digest is kept."""
+    """A bearer token of a user or of an API client. Only its digest is kept.
+
+    ``instance`` repeats the user's or the client's, so that the tokens of one instance are found
+    without the others'; an operator's token has none.
+    """
 
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token, hexadecimal
     prefix = models.CharField(_("begins with"), max_length=20)
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="+", null=True, blank=True, db_index=False
+    )
     user = models.ForeignKey(
         User, models.CASCADE, related_name="tokens", null=True, blank=True, db_index=False
     )
@@ -152,12 +172,14 @@ class AccessToken(models.Model):
         verbose_name_plural = _("access tokens")
         ordering = ("-id",)
         indexes = [
+            models.Index(fields=["instance", "-id"], name="token_of_instance"),
             models.Index(fields=["user", "-id"], name="token_of_user"),
             models.Index(fields=["client", "-id"], name="token_of_client"),
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(user__isnull=False, client=None) | Q(user=None, client__isnull=False),
+                condition=Q(user__isnull=False, client=None)
+                | Q(user=None, client__isnull=False, instance__isnull=False),
                 name="token_of_user_or_client",
             )
         ]

@@ -91,6 +91,7 @@ def issue_token(
     text = TOKEN_START + random_text(TOKEN_RANDOM_LENGTH)
     with transaction.atomic():
         row = AccessToken.objects.create(
+            instance=holder.instance,
             digest=digest_of(text),
             prefix=text[:TOKEN_SHOWN_LENGTH],
             permissions=names,
@@ -192,7 +193,7 @@ def _check_role_fits(user: User, role: Role, owner: Owner) -> None:
 def held_on(owner: Owner) -> dict[str, Any]:
     """Return the columns that say on what a membership is held."""
     return {
-        "instance": owner if owner.level is Level.INSTANCE else None,
+        "instance": owner.instance_or_none,
         "organization": owner if owner.level is Level.ORGANIZATION else None,
     }
 

@@ -296,11 +296,10 @@ class _Planner:
 
 
 def role_keys(role: Role, home: Home) -> tuple[int | None, int | None]:
-    """Return the instance and the organization on which a user of ``home`` holds a role."""
-    if role.level is Level.ORGANIZATION and home:
-        return None, home.pk
-    instance = home.instance_or_none if home and role.level is Level.INSTANCE else None
-    return (instance.pk if instance else None), None
+    """Return the keys of the instance and organization in which a user of ``home`` holds a role."""
+    instance = home.instance_or_none if home and role.level is not Level.SYSTEM else None
+    organization = home if role.level is Level.ORGANIZATION else None
+    return (instance.pk if instance else None), (organization.pk if organization else None)
 
 
 def batches(items: Iterable[T]) -> Iterator[Sequence[T]]:

@@ -164,12 +164,12 @@ STATEMENTS = (
     CASE WHEN n = {rows} THEN 'rare@x.example' ELSE 'p' || n || '@x.example' END,
     '!', true, false, false, {time} FROM {numbers}""",
     """INSERT INTO access_membership (user_id, role, instance_id, organization_id, created_at)
-    SELECT id, 'ORG_OWNER_VIEWER', NULL, organization_id, created_at FROM tenancy_user
+    SELECT id, 'ORG_OWNER_VIEWER', instance_id, organization_id, created_at FROM tenancy_user
     WHERE username LIKE 'user%' AND id % 10 = 0""",
     """INSERT INTO access_membership (user_id, role, instance_id, organization_id, created_at)
-    SELECT {holder}, 'ORG_OWNER_VIEWER', NULL, id, created_at FROM tenancy_organization""",
-    """INSERT INTO access_accesstoken (digest, prefix, user_id, client_id, description, created_at,
-    expires_at, permissions) SELECT {hex}, 'x',
+    SELECT {holder}, 'ORG_OWNER_VIEWER', instance_id, id, created_at FROM tenancy_organization""",
+    """INSERT INTO access_accesstoken (instance_id, digest, prefix, user_id, client_id, description,
+    created_at, expires_at, permissions) SELECT {instance}, {hex}, 'x',
     CASE WHEN n % 10 = 0 THEN {holder} ELSE (SELECT min(id) FROM tenancy_user) + n END,
     NULL, '', {time}, {time}, NULL FROM {numbers} WHERE n <= {rows} / 10""",
     """INSERT INTO features_useroverride (owner_id, instance_id, organization_id, feature_id, value,

@@ -8,7 +8,7 @@ from access.models import AccessToken, Membership
 from features.models import Feature, InstanceOverride, OrganizationOverride, UserOverride
 from tenancy.models import System, User
 from tenancy.services import create_user
-from tests.factories import make_cast
+from tests.factories import make_cast, make_client
 
 pytestmark = pytest.mark.django_db
 
@@ -41,18 +41,31 @@ REFUSED_BY_THE_DATABASE = {
     "an organization's role on an instance": lambda c: Membership.objects.create(
         user=c.bob, role="ORG_OWNER", instance=c.instance
     ),
+    "an organization's role without the instance": lambda c: Membership.objects.create(
+        user=c.bob, role="ORG_OWNER", organization=c.acme
+    ),
     "an instance's role on an organization": lambda c: Membership.objects.create(
+        user=c.bob, role="IAM_OWNER", instance=c.instance, organization=c.acme
+    ),
+    "an instance's role on an organization alone": lambda c: Membership.objects.create(
         user=c.bob, role="IAM_OWNER", organization=c.acme
     ),
     "a system role on an instance": lambda c: Membership.objects.create(
         user=c.bob, role="SYSTEM_OWNER", instance=c.instance
     ),
-    "a role on two": lambda c: Membership.objects.create(
-        user=c.bob, role="ORG_OWNER", instance=c.instance, organization=c.acme
-    ),
     "an unknown role": lambda c: Membership.objects.create(user=c.bob, role="KING"),
     "the same role twice": lambda c: [
         Membership.objects.create(user=c.bob, role="SYSTEM_OWNER") for _ in range(2)
+    ],
+    "the same role on an instance twice": lambda c: [
+        Membership.objects.create(user=c.bob, role="IAM_OWNER", instance=c.instance)
+        for _ in range(2)
+    ],
+    "the same role on an organization twice": lambda c: [
+        Membership.objects.create(
+            user=c.bob, role="ORG_OWNER", instance=c.instance, organization=c.acme
+        )
+        for _ in range(2)
     ],
     "a user of an instance alone": lambda c: User.objects.filter(pk=c.bob.pk).update(
         organization=None
@@ -65,6 +78,9 @@ REFUSED_BY_THE_DATABASE = {
     "two operators of one name": lambda c: User.objects.create(username="root"),
     "two operators of one id": lambda c: User.objects.create(username="x", public_id="root"),
     "a second system": lambda c: System.objects.create(pk=2),
+    "a client's token without the instance": lambda c: AccessToken.objects.create(
+        digest="0", prefix="x", expires_at=timezone.now(), client=make_client(c.instance).client
+    ),
     "a token of nobody": lambda c: AccessToken.objects.create(
         digest="0", prefix="x", expires_at=timezone.now()
     ),
@@ -94,6 +110,11 @@ def test_database__writes_that_fit__are_taken(cast):
     assert not refused_by_the_database(override(UserOverride, owner_id=cast.bob.pk))
     assert not refused_by_the_database(
         lambda: Membership.objects.create(user=cast.bob, role="SYSTEM_OWNER")
+    )
+    assert not refused_by_the_database(
+        lambda: Membership.objects.create(
+            user=cast.bob, role="ORG_OWNER", instance=cast.instance, organization=cast.acme
+        )
     )
     assert not refused_by_the_database(
         lambda: create_user(cast.globex, "bob-of-globex", public_id="bob2")

@@ -109,6 +109,62 @@ def test_migrate__overrides_of_before__learn_where_their_owners_belong(tmp_path)
     assert printed == "2 5 []\n"
 
 
+PLACES = """
+import django
+django.setup()
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+BEFORE, AFTER = ("access", "0003_lists_in_order"), ("access", "0005_lists_by_place")
+HELD = "SELECT role, instance_id, organization_id FROM access_membership ORDER BY role"
+TOKENS = "SELECT digest, instance_id FROM access_accesstoken ORDER BY digest"
+
+def migrate(target):
+    executor = MigrationExecutor(connection)
+    executor.migrate([target])
+    return MigrationExecutor(connection).loader.project_state([target]).apps
+
+def read(query):
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        print(*(tuple(row) for row in cursor.fetchall()))
+
+apps = migrate(BEFORE)
+table = lambda name: apps.get_model(name)._base_manager
+instance = table("tenancy.Instance").create(pk=70, public_id="main", name="Main")
+acme = table("tenancy.Organization").create(pk=80, instance=instance, public_id="a", name="A")
+user = table("tenancy.User").create(
+    instance=instance, organization=acme, public_id="u", username="u")
+root = table("tenancy.User").create(public_id="root", username="root")
+client = table("clients.ApiClient").create(instance=instance, client_id="c", secret_digest="s")
+held = table("access.Membership")
+held.create(user=user, role="ORG_OWNER", organization=acme)
+held.create(user=user, role="IAM_OWNER", instance=instance)
+held.create(user=root, role="SYSTEM_OWNER")
+for name, holder in {"user": user, "client": client, "root": root}.items():
+    column = "client" if name == "client" else "user"
+    table("access.AccessToken").create(digest=name, expires_at=timezone.now(), **{column: holder})
+migrate(AFTER)
+read(HELD)
+read(TOKENS)
+migrate(BEFORE)
+read(HELD)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate__roles_and_tokens_there_already__get_their_instances_and_lose_them(tmp_path):
+    with make_empty_database(tmp_path) as url:
+        printed = migrate_elsewhere(url, PLACES)
+
+    assert printed.splitlines() == [
+        "('IAM_OWNER', 70, None) ('ORG_OWNER', 70, 80) ('SYSTEM_OWNER', None, None)",
+        "('client', 70) ('root', None) ('user', 70)",
+        "('IAM_OWNER', 70, None) ('ORG_OWNER', None, 80) ('SYSTEM_OWNER', None, None)",
+    ]
+
+
 @pytest.mark.django_db
 def test_migrate__done_before__keeps_what_an_administrator_changed():
     Feature.objects.filter(key="actions").update(enabled=False, expires_on=date(2030, 1, 1))

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from access.models import AccessToken
 from access.permissions import Role
-from access.services import issue_token
+from access.services import grant_role, issue_token
 from clients.services import disable_client, set_client_features, set_networks
 from events.models import Event
 from tenancy.models import System
@@ -90,7 +90,7 @@ def test_token__permissions_given__are_all_that_it_may(client, cast, owner):
 def test_token__role_given_later__does_not_widen_it(client, cast, owner):
     token = issue(client, owner, user="bob").json()["token"]
     make_holder(Role.ORG_OWNER, cast.acme, "another")
-    cast.bob.memberships.create(role=Role.ORG_OWNER, organization=cast.acme)
+    grant_role(cast.bob, Role.ORG_OWNER, cast.acme, **BY)
 
     assert put(client, ORGANIZATION, token).status_code == 403
 

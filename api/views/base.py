@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, QuerySet
-from django.db.models.lookups import Exact
+from django.db.models import F, QuerySet
+from django.db.models.lookups import Exact, In
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,8 +18,7 @@ from events.services import PreconditionFailed
 from features.serializers import hash_tag, names_tag, split_tags
 from tenancy.identifiers import has_control_characters
 from tenancy.levels import Level
-from tenancy.lookups import Unindexed
-from tenancy.models import Instance
+from tenancy.lookups import Sought, Unindexed
 from tenancy.services import find_owner
 from tenancy.spelling import did_you_mean
 
@@ -87,15 +86,20 @@ class ResourceViewSet(ManagementViewSet):
         results = [self.render(row) for row in page.rows]
         return self.answer({"results": results, "next": page.next})
 
-    def by_owner(self, column: str, level: Level) -> Filter:
+    def is_asked_for(self, *names: str) -> bool:
+        """Whether the list is narrowed by one of these filters, whose index then finds its rows."""
+        return not self.request.query_params.keys().isdisjoint(names)
+
+    def by_owner(self, column: str, level: Level, *, finds: bool = True) -> Filter:
         """Return the filter of a column by an owner of the instance; nothing is of an unknown one.
 
-        The owner is looked up before: with its id in the query, the databases sort.
+        The owner is looked up before: with its id in the query, the databases sort. ``finds`` is
+        explained by `holds`.
         """
 
         def narrow(rows: QuerySet[Any], public_id: str) -> QuerySet[Any]:
             owner = find_owner(self.instance, level, public_id)
-            return rows.filter(**{column: owner.pk}) if owner else rows.none()
+            return rows.filter(holds(column, owner.pk, finds=finds)) if owner else rows.none()
 
         return narrow
 
@@ -142,7 +146,7 @@ def one_of(column: str, names: Iterable[str]) -> Filter:
     def narrow(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         if text not in known:
             raise ValidationError({column: f'there is no "{text}"{did_you_mean(text, known)}'})
-        return rows.filter(**{column: text})
+        return rows.filter(Sought(F(column), text))
 
     return narrow
 
@@ -155,17 +159,14 @@ def _check_filter(name: str, text: str) -> str:
     return text
 
 
-def either(instance: Instance, *columns: str) -> Q:
-    """Return the condition that one of the columns holds the instance.
+def holds(column: str, *keys: int, finds: bool = True) -> Exact | In:
+    """Return the condition that a column holds one of the keys: `=` for a single one.
 
-    SQLite would collect what an index finds of each, and sort that for every page.
+    Of all that a list is narrowed by only one ``finds`` its rows on SQLite, which could choose any
+    that has an index; the others are tested.
     """
-    return Q(*(Exact(Unindexed(F(name)), instance.pk) for name in columns), _connector=Q.OR)
-
-
-def one_or_several(column: str, keys: Collection[int]) -> dict[str, Any]:
-    """Return the condition that a column holds one of the keys: `=` for a single one."""
-    return {column: next(iter(keys))} if len(keys) == 1 else {f"{column}__in": keys}
+    side = F(column) if finds else Unindexed(F(column))
+    return Exact(side, keys[0]) if len(keys) == 1 else In(side, keys)
 
 
 def exact(column: str) -> Filter:

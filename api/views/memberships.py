@@ -22,7 +22,7 @@ from access.policy import (
 from access.services import grant_role, revoke_role
 from api.pagination import Ordering
 from api.serializers import MembershipSerializer
-from api.views.base import Filter, ResourceViewSet, either, one_of, one_or_several
+from api.views.base import Filter, ResourceViewSet, holds, one_of
 from tenancy.levels import Level
 from tenancy.models import Owner
 from tenancy.prepared import PreparedQuery
@@ -44,17 +44,21 @@ class MembershipViewSet(ResourceViewSet):
     def known_filters(self) -> dict[str, Filter]:
         """The filters, with the owners, which are of this instance."""
         by_user = self.by_owner("user", Level.USER)
-        by_organization = self.by_owner("organization", Level.ORGANIZATION)
+        by_organization = self.by_owner(
+            "organization", Level.ORGANIZATION, finds=not self.is_asked_for("user")
+        )
         return {"user": by_user, "organization": by_organization, **self.filters}
 
     def rows(self) -> QuerySet[Membership]:
         """Return the memberships of this instance that the caller sees."""
         rows = Membership.objects.select_related("user", "instance", "organization__instance")
         if allows(self.actor, READ, self.instance):
-            return rows.filter(either(self.instance, "instance_id", "organization__instance_id"))
+            finds = not self.is_asked_for("user", "organization")
+            return rows.filter(holds("instance", self.instance.pk, finds=finds))
+        keys = granted_organizations(self.actor, READ)
         return rows.filter(
-            organization__instance=self.instance,
-            **one_or_several("organization", granted_organizations(self.actor, READ)),
+            holds("instance", self.instance.pk, finds=False),
+            holds("organization", *keys, finds=not self.is_asked_for("user")),
         )
 
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,7 @@ from access.tenants import (
 )
 from api.pagination import Ordering
 from api.serializers import InstanceSerializer, OrganizationSerializer, UserSerializer
-from api.views.base import Filter, ResourceViewSet, one_or_several, prefix
+from api.views.base import Filter, ResourceViewSet, holds, prefix
 from events.services import StreamKey, lock_stream
 from tenancy.levels import Level
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
@@ -227,8 +227,8 @@ class UserViewSet(TenantViewSet):
         if allows(self.actor, SEES_USERS, self.instance):
             return rows.filter(instance=self.instance)
         return rows.filter(
-            organization__instance=self.instance,
-            **one_or_several("organization", granted_organizations(self.actor, SEES_USERS)),
+            Q(organization__instance=self.instance),
+            holds("organization", *granted_organizations(self.actor, SEES_USERS)),
         )
 
     def create(self, request: Request) -> Response:

@@ -13,17 +13,11 @@ from access.policy import UnknownOwner, require
 from access.services import DEFAULT_LIFETIME, revoke_token
 from api.pagination import Ordering
 from api.serializers import TokenSerializer
-from api.views.base import Filter, ResourceViewSet, either
+from api.views.base import Filter, ResourceViewSet, holds
 from clients.models import ApiClient
 from clients.tokens import issue_token_for
 from tenancy.levels import Level
 from tenancy.models import User
-
-
-def by_client(rows: QuerySet[AccessToken], text: str) -> QuerySet[AccessToken]:
-    """Narrow tokens to those of a client."""
-    named = ApiClient.objects.filter(client_id=text).values_list("pk", flat=True)
-    return rows.filter(client=named.first() or 0)
 
 
 class TokenViewSet(ResourceViewSet):
@@ -31,19 +25,20 @@ class TokenViewSet(ResourceViewSet):
 
     serializer_class = TokenSerializer
     orderings = {"-created": Ordering("pk", descending=True), "created": Ordering("pk")}
-    filters = {"client": by_client}
     lookup_value_regex = "[0-9]{1,18}"
     answers_once = True
 
     @property
     def known_filters(self) -> dict[str, Filter]:
-        """The filters, with the user, who is one of this instance."""
-        return {"user": self.by_owner("user", Level.USER), **self.filters}
+        """The filters, by who holds the tokens, who is of this instance."""
+        return {"user": self.by_owner("user", Level.USER), "client": self._by_client}
 
     def rows(self) -> QuerySet[AccessToken]:
         """Return the tokens of this instance. MissingPermission for who may not read them."""
         self._require(Action.READ)
-        return self._here().select_related("user", "client")
+        rows = AccessToken.objects.select_related("user", "client")
+        finds = not self.is_asked_for("user", "client")
+        return rows.filter(holds("instance", self.instance.pk, finds=finds))
 
     def create(self, request: Request) -> Response:
         """Issue a token; its text is in this answer and nowhere else."""
@@ -66,20 +61,24 @@ class TokenViewSet(ResourceViewSet):
     def destroy(self, request: Request, pk: str) -> Response:
         """End a token at once."""
         self._require(Action.DELETE)
-        token = get_object_or_404(self._here(), pk=pk)
+        token = get_object_or_404(AccessToken, instance=self.instance, pk=pk)
         revoke_token(token, actor=self.actor, origin=self.origin)
         return Response(status=204)
 
     def _require(self, action: Action) -> None:
         require(self.actor, Permission(Resource.TOKENS, action), self.instance)
 
-    def _here(self) -> QuerySet[AccessToken]:
-        here = either(self.instance, "user__instance_id", "client__instance_id")
-        return AccessToken.objects.filter(here)
+    def _by_client(self, rows: QuerySet[AccessToken], client_id: str) -> QuerySet[AccessToken]:
+        """Narrow tokens to those of a client, who is looked up before, as `by_owner` does."""
+        client = self._client(client_id)
+        return rows.filter(client=client.pk) if client else rows.none()
+
+    def _client(self, client_id: str) -> ApiClient | None:
+        return self.instance.clients.filter(client_id=client_id).first()
 
     def _holder(self, user_id: str | None, client_id: str | None) -> User | ApiClient:
         user = self.instance.users.filter(public_id=user_id).first() if user_id else None
-        client = self.instance.clients.filter(client_id=client_id).first() if client_id else None
+        client = self._client(client_id) if client_id else None
         holder = user or client
         if holder is None:
             raise UnknownOwner("user not found" if user_id else "client not found")

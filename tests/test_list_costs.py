@@ -1,0 +1,103 @@
+"""What a page costs does not grow with the rows of others: counted in SQLite's own steps."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from access.models import AccessToken, Membership
+from access.permissions import Role
+from benchmarks.api_lists import all_lists
+from features.services import set_features
+from tenancy.models import User
+from tenancy.services import create_instance, create_organization
+from tests.factories import BY, make_cast, make_holder, token_for
+from tests.rest import RootApi
+from tests.sqlite_steps import count_steps, counts_steps
+
+pytestmark = [pytest.mark.django_db, counts_steps]
+
+LISTS = ("memberships", "tokens", "users", "organizations")
+
+
+def make_many(organization, count, start=0):
+    """Make users who each hold a role on their organization, and a token."""
+    numbers = range(start, start + count)
+    instance = organization.instance
+    users = User.objects.bulk_create(
+        User(
+            instance=instance,
+            organization=organization,
+            public_id=f"u{n}",
+            username=f"user{n}",
+            name=f"Person {n}",
+            email=f"p{n}@x.example",
+        )
+        for n in numbers
+    )
+    Membership.objects.bulk_create(
+        Membership(
+            user=user, role=Role.ORG_OWNER_VIEWER, instance=instance, organization=organization
+        )
+        for user in users
+    )
+    AccessToken.objects.bulk_create(
+        AccessToken(
+            instance=instance,
+            user=user,
+            digest=f"{organization.pk} {user.pk}",
+            prefix="x",
+            expires_at=datetime(2030, 1, 1, tzinfo=UTC),
+        )
+        for user in users
+    )
+
+
+def api_of(client, user):
+    api = RootApi.__new__(RootApi)
+    api.client, api.token = client, token_for(user)
+    return api
+
+
+def dearer(api, paths, before):
+    """Return the pages that cost more now, with their steps before and now."""
+    now = {path: count_steps(api, path) for path in paths}
+    return {path: (before[path], now[path]) for path in paths if now[path] > 1.5 * before[path]}
+
+
+@pytest.mark.parametrize("caller", ["iam_owner", "org_owner"])
+def test_list__of_a_small_instance__costs_the_same_beside_a_large_one(client, caller):
+    cast = make_cast()
+    set_features(cast.bob, {"actions": True}, **BY)
+    make_holder(Role.ORG_OWNER_VIEWER, cast.acme, "holder")
+    make_many(cast.acme, 20)  # fewer than a page: a list that walks meets all there are
+    callers = {"org_owner": cast.alice, "iam_owner": make_holder(Role.IAM_OWNER, cast.instance)}
+    api = api_of(client, callers[caller])
+    paths = [path for name, path in all_lists().items() if name.split()[0] in LISTS]
+    alone = {path: count_steps(api, path) for path in paths}
+
+    large = create_instance("Large", public_id="large")
+    make_many(create_organization(large, "Most", public_id="most"), 2000)
+
+    assert dearer(api, paths, alone) == {}
+
+
+@pytest.mark.parametrize("caller", ["iam_owner", "org_owner"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "role=ORG_OWNER_VIEWER", "role=ORG_OWNER", "organization=acme", "user=u5"),
+        *("organization=acme&role=ORG_OWNER", "organization=globex&role=ORG_OWNER_VIEWER"),
+        *("user=alice&role=ORG_OWNER", "organization=acme&user=alice", "order=-created&user=bob"),
+    ],
+)
+def test_memberships__of_an_organization_that_grows__cost_the_same(client, caller, query):
+    cast = make_cast()
+    make_many(cast.acme, 100)
+    callers = {"org_owner": cast.alice, "iam_owner": make_holder(Role.IAM_OWNER, cast.instance)}
+    api = api_of(client, callers[caller])
+    paths = [f"/api/v1/memberships?{query}"]
+    small = {path: count_steps(api, path) for path in paths}
+
+    make_many(cast.acme, 1000, start=100)
+
+    assert dearer(api, paths, small) == {}
