@@ -15,7 +15,7 @@ from access.policy import allows, granted_organizations, visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
-from api.views.base import ManagementViewSet, one_or_several, refuse_unknown
+from api.views.base import ManagementViewSet, holds, refuse_unknown
 from features.bulk.plan import write_reference
 from features.definitions import definitions_at
 from features.models import OVERRIDES
@@ -102,7 +102,7 @@ class OverrideViewSet(ManagementViewSet):
         keys = sorted(granted_organizations(self.actor, permission))
         here = Q(Exact(Unindexed(F("instance_id")), self.instance.pk))
         if level is Level.ORGANIZATION:
-            return [here & Q(**one_or_several("owner", keys))] if keys else []
+            return [here & Q(holds("owner", *keys))] if keys else []
         if len(keys) > MERGED:
             return [here & Q(organization__in=keys)]
         return [here & Q(organization=key) for key in keys]
