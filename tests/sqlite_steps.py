@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from api.pagination import DEFAULT_LIMIT
+
 counts_steps = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="counts the steps of SQLite"
 )
 
 
-def count_steps(api: Any, path: str, *, rows: int | None = None) -> int:
-    """Return by how many tens of its steps SQLite made a page, of so many rows if that is said."""
+def count_steps(api: Any, path: str, *, rows: int | None = DEFAULT_LIMIT) -> int:
+    """Return by how many tens of its steps SQLite made a page, a full one unless that is said."""
     counted: list[None] = []
     connection.ensure_connection()
     connection.connection.set_progress_handler(lambda: counted.append(None), 10)

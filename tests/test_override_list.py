@@ -20,7 +20,7 @@ from tenancy.models import System, User
 from tenancy.services import create_instance, create_organization, create_user
 from tests.factories import BY, make_cast, make_holder, token_for
 from tests.rest import RootApi
-from tests.test_list_indexes import count_steps, counts_steps
+from tests.sqlite_steps import count_steps, counts_steps
 
 pytestmark = pytest.mark.django_db
 

@@ -37,7 +37,9 @@ def acme():
 
 
 def actor_of_token(user):
-    return find_token(token_for(user), address="")[0]
+    found = find_token(token_for(user), address="")
+    assert found
+    return found[0]
 
 
 def actor_of_issued_token(user):
@@ -50,7 +52,9 @@ def actor_of_issued_token(user):
         actor=root,
         origin=ORIGIN,
     )
-    return find_token(issued.text, address="")[0]
+    found = find_token(issued.text, address="")
+    assert found
+    return found[0]
 
 
 @pytest.mark.parametrize("role", ORGANIZATION_ROLES)
