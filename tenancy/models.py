@@ -281,6 +281,12 @@ class User(AbstractBaseUser, Owner):
             models.Index(fields=["organization", "id"], name="user_of_organization"),
             models.Index(fields=["instance", "folded_name", "id"], name="user_by_name"),
             models.Index(fields=["instance", "folded_email", "id"], name="user_by_email"),
+            models.Index(
+                fields=["organization", "folded_name", "id"], name="user_by_name_in_organization"
+            ),
+            models.Index(
+                fields=["organization", "folded_email", "id"], name="user_by_email_in_organization"
+            ),
             # A search for an id is in every instance that one sees.
             models.Index(fields=["public_id"], name="user_public_id"),
             models.Index(fields=["instance", "folded_username", "id"], name="user_in_order"),

@@ -81,6 +81,20 @@ def test_list__of_a_small_instance__costs_the_same_beside_a_large_one(client, ca
     assert dearer(api, paths, alone) == {}
 
 
+def test_list__of_a_small_organization__costs_its_owner_the_same_beside_a_large_one(client):
+    cast = make_cast()
+    set_features(cast.bob, {"actions": True}, **BY)
+    make_holder(Role.ORG_OWNER_VIEWER, cast.acme, "holder")
+    make_many(cast.acme, 20)
+    api = api_of(client, cast.alice)
+    paths = [path for name, path in all_lists().items() if name.split()[0] in LISTS]
+    alone = {path: count_steps(api, path, rows=None) for path in paths}
+
+    make_many(cast.globex, 2000, start=20)
+
+    assert dearer(api, paths, alone) == {}
+
+
 @pytest.mark.parametrize("caller", ["iam_owner", "org_owner"])
 @pytest.mark.parametrize(
     "query",

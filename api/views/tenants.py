@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -227,7 +227,7 @@ class UserViewSet(TenantViewSet):
         if allows(self.actor, SEES_USERS, self.instance):
             return rows.filter(instance=self.instance)
         return rows.filter(
-            Q(organization__instance=self.instance),
+            holds("instance", self.instance.pk, finds=False),
             holds("organization", *granted_organizations(self.actor, SEES_USERS)),
         )
 
