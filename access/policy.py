@@ -22,12 +22,20 @@ from tenancy.models import Instance, Organization, Owner, System, User
 NOTHING = Q(pk__in=[])
 EVERYTHING = ~NOTHING  # an empty Q would vanish in an "or"
 
+Paths = Mapping[Level, str]
+
 # How a row of each level's owners names the owners above it.
 OWNER_PATHS = {
     Level.SYSTEM: {Level.SYSTEM: "pk"},
     Level.INSTANCE: {Level.INSTANCE: "pk"},
     Level.ORGANIZATION: {Level.INSTANCE: "instance", Level.ORGANIZATION: "pk"},
     Level.USER: {Level.INSTANCE: "instance", Level.ORGANIZATION: "organization"},
+}
+
+# How a row of each level's overrides does: it says itself where its owner belongs.
+OVERRIDE_PATHS = {
+    level: {above: "owner" if path == "pk" else path for above, path in paths.items()}
+    for level, paths in OWNER_PATHS.items()
 }
 
 
@@ -225,15 +233,17 @@ def may_see(actor: Actor, owner: Owner) -> bool:
     return allows(actor, Permission.on_features(owner.level, Action.READ), owner)
 
 
-def visible(actor: Actor, level: Level, prefix: str = "") -> Q:
+def visible(
+    actor: Actor, level: Level, prefix: str = "", paths: Mapping[Level, Paths] = OWNER_PATHS
+) -> Q:
     """Return the filter of a level's owners that the actor sees: `may_see`, for lists.
 
-    ``prefix`` leads from a row to its owner, such as ``user__``.
+    ``prefix`` leads from a row to its owner, such as ``user__``; OVERRIDE_PATHS are for overrides.
     """
     if level is Level.INSTANCE and _is_operator(actor):
         return EVERYTHING
-    paths = {key: f"{prefix}{path}" for key, path in OWNER_PATHS[level].items()}
-    return covered(actor, Permission.on_features(level, Action.READ), paths)
+    named = {key: f"{prefix}{path}" for key, path in paths[level].items()}
+    return covered(actor, Permission.on_features(level, Action.READ), named)
 
 
 def granted_organizations(actor: Actor, permission: Permission) -> set[int]:
@@ -245,10 +255,9 @@ def granted_organizations(actor: Actor, permission: Permission) -> set[int]:
     }
 
 
-def writable(actor: Actor, level: Level, prefix: str = "") -> Q:
+def writable(actor: Actor, level: Level, paths: Mapping[Level, Paths] = OWNER_PATHS) -> Q:
     """Return the filter of a level's owners whose features the actor may set."""
-    paths = {key: f"{prefix}{path}" for key, path in OWNER_PATHS[level].items()}
-    return covered(actor, Permission.on_features(level, Action.WRITE), paths)
+    return covered(actor, Permission.on_features(level, Action.WRITE), paths[level])
 
 
 def visible_events(actor: Actor) -> Q:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import Action, Permission
-from access.policy import allows, granted_organizations, visible
+from access.policy import OVERRIDE_PATHS, allows, granted_organizations, visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
@@ -95,7 +95,7 @@ class OverrideViewSet(ManagementViewSet):
         """
         if level in {Level.SYSTEM, Level.INSTANCE}:
             here = Q(owner=self.instance.pk) if level is Level.INSTANCE else Q()
-            return [here & visible(self.actor, level, "owner__")]
+            return [here & visible(self.actor, level, paths=OVERRIDE_PATHS)]
         permission = Permission.on_features(level, Action.READ)
         if allows(self.actor, permission, self.instance):
             return [Q(instance=self.instance.pk)]

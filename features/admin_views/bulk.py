@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from access.actors import Actor
 from access.pages import page_context, tell_success
-from access.policy import writable
+from access.policy import OVERRIDE_PATHS, writable
 from access.sites import actor_of, origin_of
 from access.typed import reason_of, typed_in
 from events.runs import new_run
@@ -64,7 +64,7 @@ def bulk_overrides(request: HttpRequest) -> HttpResponse:
 
 def _marked(sent: QueryDict, actor: Actor, level: Level, query: QueryDict) -> list[Row]:
     """Return a row for each marked override that the actor may change: all, or those ticked."""
-    rows = filtered(query, actor, level).filter(writable(actor, level, "owner__"))
+    rows = filtered(query, actor, level).filter(writable(actor, level, OVERRIDE_PATHS))
     if sent.get("all") != "yes":
         keys = [key for text in sent.getlist("pick") if (key := read_key(text))]
         rows = rows.filter(pk__in=keys[:LARGEST])

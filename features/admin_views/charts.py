@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from access.actors import Actor
 from access.pages import OWNERS
-from access.policy import visible, visible_events
+from access.policy import OVERRIDE_PATHS, visible, visible_events
 from events.models import Event
 from features.models import OVERRIDES, Feature
 from tenancy.levels import OWNED_LEVELS, Level
@@ -65,7 +65,7 @@ def count_levels(feature: Feature, actor: Actor) -> list[LevelBar]:
         if not total:
             continue
         model: Any = OVERRIDES[level]
-        rows = model.objects.filter(visible(actor, level, "owner__"), feature=feature)
+        rows = model.objects.filter(visible(actor, level, paths=OVERRIDE_PATHS), feature=feature)
         within = rows.order_by("pk").values("pk")[:BOUND]
         by_value = model.objects.filter(pk__in=within).order_by().values_list("value")
         counts = {"on": 0, "off": 0, "set": 0}

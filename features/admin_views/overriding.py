@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from access.actors import Actor
 from access.pages import COUNTED, OWNERS, page_context, page_of, shown_count
-from access.policy import NOTHING, visible, writable
+from access.policy import NOTHING, OVERRIDE_PATHS, visible, writable
 from access.sites import actor_of
 from features.admin_views.finding import named_so
 from features.models import OVERRIDES, Feature
@@ -39,9 +39,10 @@ def overrides(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     if newest := read_key(before):
         rows = rows.filter(pk__lt=newest)
-    found = list(
-        rows.select_related("feature", *OWNED_BY[level]).order_by("-pk")[: ROWS_A_PAGE + 1]
-    )
+    # Found by their keys alone, as sorting all that one sees by the newest is little work then.
+    newest = rows.order_by("-pk").values("pk")[: ROWS_A_PAGE + 1]
+    shown = rows.model.objects.filter(pk__in=newest).order_by("-pk")
+    found = list(shown.select_related("feature", *OWNED_BY[level]))
     context = page_context(
         request,
         _("Overrides"),
@@ -76,7 +77,7 @@ def seen_levels(actor: Actor) -> list[Level]:
 def _count_at(level: Level, actor: Actor) -> int:
     """Count the overrides of a level that the actor sees, as far as a page tells."""
     model: Any = OVERRIDES[level]
-    rows = model.objects.filter(visible(actor, level, "owner__"))
+    rows = model.objects.filter(visible(actor, level, paths=OVERRIDE_PATHS))
     return int(rows.order_by()[:COUNTED].count())
 
 
@@ -90,7 +91,7 @@ def chosen_level(label: str, levels: list[Level]) -> Level:
 def filtered(query: Any, actor: Actor, level: Level) -> Any:
     """Return the overrides of a level that the actor sees and the query's filters let through."""
     model: Any = OVERRIDES[level]
-    rows = model.objects.filter(visible(actor, level, "owner__"))
+    rows = model.objects.filter(visible(actor, level, paths=OVERRIDE_PATHS))
     if feature := query.get("feature", "").strip():
         named = Feature.objects.filter(named_so(feature)).values("pk")
         rows = rows.filter(feature__in=named)

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 
 from access.actors import Actor
 from access.pages import COUNTED, OWNERS, page_context, page_of, shown_count
-from access.policy import visible, visible_events
+from access.policy import OVERRIDE_PATHS, visible, visible_events
 from access.sites import Card, Notice, actor_of, strata_site
 from events.models import Event
 from features.definitions import current_definitions
@@ -104,7 +104,7 @@ def _overridden_in_many_places(actor: Actor) -> Iterable[Notice]:
     for level in (Level.ORGANIZATION, Level.USER):
         model: Any = OVERRIDES[level]
         newest = (
-            model.objects.filter(visible(actor, level, "owner__"))
+            model.objects.filter(visible(actor, level, paths=OVERRIDE_PATHS))
             .order_by("-pk")
             .values("pk")[:LOOKED_AT]
         )
