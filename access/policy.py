@@ -1,23 +1,22 @@
 """The one policy: may this actor do that to this owner? Every surface asks here."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Concat
-from django.db.models.lookups import In
+from django.db.models import F, Q
+from django.db.models.lookups import Exact, In
 from django.utils.translation import gettext as _
 
 from access.actors import SUPERUSER, Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
-from events.models import Event, Stream
-from events.values import TextOf
+from events.models import Event
 from tenancy.levels import OWNED_LEVELS, Level
-from tenancy.models import Instance, Organization, Owner, System, User
+from tenancy.lookups import Unindexed
+from tenancy.models import Instance, Owner, System, User
 
 NOTHING = Q(pk__in=[])
 EVERYTHING = ~NOTHING  # an empty Q would vanish in an "or"
@@ -76,13 +75,18 @@ SEEN_IN = {
     "client.token": Permission(Resource.TOKENS, Action.READ),
 }
 # Seen by operators of the system, who see every instance.
-OF_INSTANCES = ["instance", "instance.tenant"]
+OF_INSTANCES = frozenset({"instance", "instance.tenant"})
 # What it takes on an organization alone to see the events of it and of its users. Who sees there
 # who may what sees which tokens were given, without seeing any.
 IN_ORGANIZATIONS = {
     kind: SEEN_IN[kind]
     for kind in ("organization", "organization.tenant", "user", "user.tenant", "user.roles")
 } | {"user.token": SEEN_IN["user.roles"]}
+
+
+# By which column the events of an owner and of all below it are found.
+EVENT_KEYS = {Level.INSTANCE: "instance_key", Level.ORGANIZATION: "organization_key"}
+ABOVE_INSTANCES = 0
 
 
 def allows(actor: Actor, permission: Permission, owner: Owner) -> bool:
@@ -261,18 +265,44 @@ def writable(actor: Actor, level: Level, paths: Mapping[Level, Paths] = OWNER_PA
 
 
 def visible_events(actor: Actor) -> Q:
-    """Return the filter of the events that the actor sees: of owners that they see, and more.
+    """Return the filter of the events that the actor sees: of owners that they see, and more."""
+    return _any_of(scope.events() for scope in _seen_scopes(actor))
 
-    A stream names its owner by text, so these texts are looked up: an owner that is gone is seen
-    only by who sees all of its instance.
+
+def events_seen_in(
+    actor: Actor, instance: Instance, *, begin: Collection[Level] = (Level.INSTANCE,)
+) -> list[Q]:
+    """Return the filters whose events together are what the actor sees of an instance.
+
+    To them belongs what the actor sees of the system; an event may pass two of them. ``begin`` are
+    the levels by whose key SQLite is to find the events: there are indexes that begin with either.
     """
-    if _sees_all_events(actor):
-        return EVERYTHING  # no condition to plan a million events by
-    seen = [_events_of(kind, permission, actor) for kind, permission in SEEN_IN.items()]
-    seen.append(_of_organizations(IN_ORGANIZATIONS, actor))
-    if _is_operator(actor):
-        seen.append(Q(stream__kind__in=OF_INSTANCES))
-    return _any_of(seen)
+    by_instance = F if Level.INSTANCE in begin else Unindexed
+    by_organization = F if Level.ORGANIZATION in begin else Unindexed
+    here = Q(Exact(by_instance("instance_key"), instance.pk))
+    found: list[Q] = []
+    for scope in _seen_scopes(actor):
+        if scope.level is Level.SYSTEM:
+            above = Q(Exact(by_instance("instance_key"), ABOVE_INSTANCES))
+            found += [here & scope.events(), above & scope.events()]
+        elif scope.level is Level.ORGANIZATION:
+            apart = Level.ORGANIZATION in begin
+            within = Q(Exact(Unindexed("instance_key"), instance.pk)) if apart else here
+            found.append(within & scope.events(by_organization))
+        elif scope.key == instance.pk:
+            found.append(scope.events(by_instance))
+    return found
+
+
+def sees_events_of(actor: Actor, owner: Owner) -> bool:
+    """Whether the actor sees any kind of events of an owner."""
+    keys = owner.lineage_keys()
+    return any(keys.get(scope.level) == scope.key for scope in _seen_scopes(actor))
+
+
+def sees_event(actor: Actor, event: Event) -> bool:
+    """Whether the actor sees an event: `visible_events`, for one that is there with its stream."""
+    return any(scope.holds(event) for scope in _seen_scopes(actor))
 
 
 def events_of(level: Level, instance: str, owner: str, prefix: str = "stream__") -> Q:
@@ -285,106 +315,59 @@ def events_of(level: Level, instance: str, owner: str, prefix: str = "stream__")
     return Q(**{f"{prefix}{name}": value for name, value in named.items()})
 
 
-def streams_seen_everywhere(actor: Actor, instance: Instance) -> Q | None:
-    """Return the filter of the streams whose events the actor sees, who sees nearly all there are.
-
-    None for whoever sees some by a role on an organization: `visible_events` alone tells which.
-    """
-    has_organizations = any(grant.level is Level.ORGANIZATION for grant in actor.grants)
-    if has_organizations or not allows(actor, SEEN_IN["user"], instance):
-        return None
-    if _sees_all_events(actor):
-        return Q()
-    seen = [_events_of(kind, permission, actor, "") for kind, permission in SEEN_IN.items()]
-    if _is_operator(actor):
-        seen.append(Q(kind__in=OF_INSTANCES))
-    return _any_of(seen)
-
-
-def sees_stream(actor: Actor, stream: Stream, instance: Instance) -> bool:
-    """Whether the actor sees a stream of the instance, by what they were granted on all of it.
-
-    Part of `visible_events`, asked without a query: what is seen by a role on an organization alone
-    is not among it.
-    """
-    if stream.kind not in SEEN_IN:
-        return _sees_all_events(actor)
-    is_told = stream.kind in OF_INSTANCES and _is_operator(actor)
-    above = instance if stream.instance else System()
-    return is_told or allows(actor, SEEN_IN[stream.kind], above)
-
-
 def changeable_events(actor: Actor) -> Q:
     """Return the filter of the features' events that the actor may take back."""
-    writing = {level.label: Permission.on_features(level, Action.WRITE) for level in OWNED_LEVELS}
-    changeable = [_events_of(kind, permission, actor) for kind, permission in writing.items()]
-    within = {kind: writing[kind] for kind in writing if kind in IN_ORGANIZATIONS}
-    return _any_of([*changeable, _of_organizations(within, actor)])
+    needed = {level.label: Permission.on_features(level, Action.WRITE) for level in OWNED_LEVELS}
+    within = {kind: needed[kind] for kind in needed if kind in IN_ORGANIZATIONS}
+    return _any_of(scope.events() for scope in _scopes(actor, needed, within))
 
 
-def _sees_all_events(actor: Actor) -> bool:
+@dataclass(frozen=True)
+class EventScope:
+    """The kinds of events that a grant opens, at its owner and below; None: whatever the kind."""
+
+    level: Level
+    key: int
+    kinds: frozenset[str] | None
+
+    def events(self, column: Callable[[str], Any] = F) -> Q:
+        """Return the filter of the events; ``column`` wraps what is compared with the key."""
+        found = Q()
+        if self.level is not Level.SYSTEM:
+            found &= Q(Exact(column(EVENT_KEYS[self.level]), self.key))
+        if self.kinds is not None:
+            # Streams are few beside their events: SQLite would begin with them.
+            found &= Q(In(Unindexed("stream__kind"), sorted(self.kinds)))
+        return found or EVERYTHING
+
+    def holds(self, event: Event) -> bool:
+        """Whether an event is one of these."""
+        is_there = self.level is Level.SYSTEM or getattr(event, EVENT_KEYS[self.level]) == self.key
+        return is_there and (self.kinds is None or event.stream.kind in self.kinds)
+
+
+def _seen_scopes(actor: Actor) -> list[EventScope]:
     everywhere = [grant.permissions for grant in actor.grants if grant.level is Level.SYSTEM]
-    return any(permissions.issuperset(SEEN_IN.values()) for permissions in everywhere)
+    if any(permissions.issuperset(SEEN_IN.values()) for permissions in everywhere):
+        return [EventScope(Level.SYSTEM, 1, None)]
+    scopes = _scopes(actor, SEEN_IN, IN_ORGANIZATIONS)
+    if _is_operator(actor):
+        scopes.append(EventScope(Level.SYSTEM, 1, OF_INSTANCES))
+    return scopes
 
 
-def _events_of(kind: str, permission: Permission, actor: Actor, prefix: str = "stream__") -> Q:
-    """Return the filter of one kind's events where the actor holds the permission."""
-    grants = [grant for grant in actor.grants if permission in grant.permissions]
-    of_kind = Q(**{f"{prefix}kind": kind})
-    if any(grant.level is Level.SYSTEM for grant in grants):
-        return of_kind
-    instances = [grant.key for grant in grants if grant.level is Level.INSTANCE]
-    condition = NOTHING
-    if instances:
-        names = Instance.objects.filter(pk__in=instances).values("public_id")
-        condition |= Q(**{f"{prefix}instance__in": names})
-    return of_kind & condition
-
-
-def _of_organizations(kinds: Mapping[str, Permission], actor: Actor) -> Q:
-    """Return the filter of the events of organizations on which the actor may see them.
-
-    They are few beside all that there are, so they are found before any order is looked at.
-    """
-    found = [
-        _in_organization(kind, grant.key)
-        for grant in actor.grants
-        if grant.level is Level.ORGANIZATION
-        for kind, permission in kinds.items()
-        if permission in grant.permissions
-    ]
-    return Q(pk__among=Event.objects.filter(_any_of(found)).values("pk")) if found else NOTHING
-
-
-def _in_organization(kind: str, key: int) -> Q:
-    """Return the filter of the events of an organization, or of the users in it.
-
-    Of their roles those that are held there: that they hold others elsewhere is not its business.
-    Nothing of those who had the same id before them: they may have been somebody else's.
-    """
-    organizations = Organization.objects.filter(pk=key)
-    owners: QuerySet[Any] = (
-        organizations
-        if kind.startswith(Level.ORGANIZATION.label)
-        else User.objects.filter(organization=key)
-    )
-    since = owners.filter(
-        instance__public_id=OuterRef("stream__instance"),
-        public_id=OuterRef("stream__owner"),
-        created_at__lte=OuterRef("created_at"),
-    )
-    # The streams could be left out, but they are what both databases search the events by.
-    streams = Stream.objects.filter(
-        kind=kind,
-        instance__among=organizations.values("instance__public_id"),
-        owner__among=owners.values("public_id"),
-    )
-    found = Q(stream__pk__among=streams.values("pk")) & Q(Exists(since))
-    if kind != "user.roles":
-        return found
-    reference = Concat(Value("organization:"), "instance__public_id", Value("/"), "public_id")
-    here = organizations.annotate(held_on=reference).values("held_on")
-    return found & (Q(In(TextOf("after"), here)) | Q(In(TextOf("before"), here)))
+def _scopes(
+    actor: Actor, needed: Mapping[str, Permission], in_organizations: Mapping[str, Permission]
+) -> list[EventScope]:
+    """Return what the actor's grants open, by the permission that each kind of events takes."""
+    kinds: dict[tuple[Level, int], frozenset[str]] = {}
+    for grant in actor.grants:
+        by_kind = in_organizations if grant.level is Level.ORGANIZATION else needed
+        opened = {kind for kind, asked in by_kind.items() if asked in grant.permissions}
+        if opened:
+            at = (grant.level, grant.key)
+            kinds[at] = kinds.get(at, frozenset()) | opened
+    return [EventScope(*at, opened) for at, opened in kinds.items()]
 
 
 def _any_of(conditions: Iterable[Q]) -> Q:

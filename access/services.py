@@ -129,10 +129,26 @@ def grant_role(
         if is_new and not is_granted:
             raise AlreadyExists({"role": _("the user holds it there already")})
         if is_granted:
-            entry = Entry("roles.granted", role.value, after=owner.reference)
+            entry = role_entry("roles.granted", user, role, owner)
             append(StreamKey.of(user, "roles"), [entry], actor=actor, origin=origin)
             end_impersonations_of(user, actor=actor, origin=origin)
     return membership
+
+
+def role_entry(event_type: str, user: User, role: Role, owner: Owner) -> Entry:
+    """Return what the history keeps of a role that is granted or revoked.
+
+    The user's organization is told of the roles that are held on it; which they hold elsewhere is
+    not its business.
+    """
+    is_granted = event_type == "roles.granted"
+    return Entry(
+        event_type,
+        role.value,
+        before=None if is_granted else owner.reference,
+        after=owner.reference if is_granted else None,
+        for_organization=owner == user.organization,
+    )
 
 
 def roles_of(user: User) -> list[Membership]:
@@ -148,7 +164,8 @@ def held_by(user: User) -> list[tuple[Role, Owner]]:
 
 def revoke_role(membership: Membership, *, actor: Author, origin: Origin) -> None:
     """Take a role away; one that is gone already is left alone."""
-    entry = Entry("roles.revoked", membership.role, before=membership.owner.reference)
+    role = Role(membership.role)
+    entry = role_entry("roles.revoked", membership.user, role, membership.owner)
     with transaction.atomic():
         if Membership.objects.filter(pk=membership.pk).delete()[0]:
             append(StreamKey.of(membership.user, "roles"), [entry], actor=actor, origin=origin)
@@ -217,8 +234,10 @@ def _record_token(
     after: object = None,
 ) -> None:
     holder: Any = token.user or token.client
-    instance = holder.instance
-    kind = "user.token" if isinstance(holder, User) else "client.token"
-    key = StreamKey(kind, instance.public_id if instance else "", holder.public_id)
+    key = (
+        StreamKey.of(holder, "token")
+        if isinstance(holder, User)
+        else StreamKey.within(holder.instance, "client.token", holder.public_id)
+    )
     entry = Entry(event_type, token.prefix, before=before, after=after)
     append(key, [entry], actor=actor, origin=origin)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from access.impersonations import end_impersonations_of
 from access.models import Membership
 from access.permissions import Role
+from access.services import role_entry
 from access.tenant_plan import UPDATED, Home, ImportPlan, PlannedTenant, batches, role_keys
 from access.tenants import TENANT
 from events.services import Author, Conflict, Entry, Origin, StreamKey, append_many
@@ -80,7 +81,7 @@ def _write_users(batch: Sequence[PlannedTenant], *, actor: Author, origin: Origi
     histories: list[tuple[StreamKey, Sequence[Entry]]] = []
     for planned, user in users:
         granted = [
-            Entry("roles.granted", role.value, after=_held_on(role, planned.home).reference)
+            role_entry("roles.granted", user, role, _held_on(role, planned.home))
             for role in planned.roles
         ]
         histories.append((StreamKey.of(user, TENANT), _tenant_entries(planned)))

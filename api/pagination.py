@@ -1,6 +1,6 @@
 """Pages by key: as fast at the millionth row as at the first, and never a count."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,15 @@ class Ordering:
         sign = "-" if self.descending else ""
         return rows.order_by(*(f"{sign}{column}" for column in dict.fromkeys((self.column, "pk"))))
 
+    def merge(self, parts: Sequence[Iterable[Any]]) -> list[Any]:
+        """Return the rows of all parts, each once, in order; each part is in order already."""
+        if len(parts) == 1:
+            return list(parts[0])
+        rows = {row.pk: row for part in parts for row in part}.values()
+        return sorted(
+            rows, key=lambda row: (getattr(row, self.column), row.pk), reverse=self.descending
+        )
+
     def after(self, value: Any, key: int) -> list[Q]:
         """Return the filters of what follows the row with that value and key, in their order.
 
@@ -53,12 +62,15 @@ class Page:
 
 
 def paginate(
-    rows: QuerySet[Any],
+    parts: Sequence[QuerySet[Any]],
     orderings: Mapping[str, Ordering],
     parameters: Mapping[str, str],
     narrow: Narrow = lambda rows: rows,
 ) -> Page:
     """Return the page that ``order``, ``limit`` and ``cursor`` ask for, of what ``narrow`` leaves.
+
+    The list has several ``parts`` where no index has all of it in order: each is read for itself.
+    A row may be in two of them.
 
     It narrows after the cursor: of two bounds of a column SQLite begins at the one named first, and
     at the other it would walk from the first page to this one.
@@ -73,11 +85,12 @@ def paginate(
     ordering = orderings[name]
     steps = [Q()]
     if cursor := parameters.get("cursor"):
-        steps = ordering.after(*_read_cursor(cursor, _scope(rows.model, ordering, name)))
+        steps = ordering.after(*_read_cursor(cursor, _scope(parts[0].model, ordering, name)))
     found: list[Any] = []
     for step in steps:
-        if len(found) <= limit:
-            found += ordering.apply(narrow(rows.filter(step)))[: limit + 1 - len(found)]
+        if (missing := limit + 1 - len(found)) > 0:
+            read = [ordering.apply(narrow(part.filter(step)))[:missing] for part in parts]
+            found += ordering.merge(read)[:missing]
     if len(found) <= limit:
         return Page(found, None)
     return Page(found[:limit], make_cursor(ordering, name, found[limit - 1]))

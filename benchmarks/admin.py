@@ -180,11 +180,13 @@ STATEMENTS = (
     """,
     """
     WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < 10)
-    INSERT INTO events_event (stream_id, sequence, type, subject, before, after, locked_before,
-        locked_after, actor_type, actor_id, actor_name, behalf_type, behalf_id, behalf_name,
-        surface, reason, request_id, address, created_at)
-    SELECT s.id, k.n, 'features.set', 'actions', CAST('false' AS {json}), CAST('true' AS {json}),
-        FALSE, FALSE, 'user', 'x', 'x', '', '', '', 'api', '', '', '', {now} FROM events_stream s, k
+    INSERT INTO events_event (stream_id, sequence, instance_key, organization_key, type, subject,
+        before, after, locked_before, locked_after, actor_type, actor_id, actor_name,
+        behalf_type, behalf_id, behalf_name, surface, reason, request_id, address, created_at)
+    SELECT s.id, k.n, u.instance_id, u.organization_id, 'features.set', 'actions',
+        CAST('false' AS {json}), CAST('true' AS {json}), FALSE, FALSE, 'user', 'x', 'x',
+        '', '', '', 'api', '', '', '', {now} FROM k, events_stream s
+    JOIN tenancy_user u ON u.instance_id = {instance} AND u.public_id = s.owner
     """,
     "ANALYZE",
 )

@@ -26,7 +26,7 @@ ROUNDS, TIMES = 6, 3
 LIST_LIMIT = 1.5
 NOISE = 1.0  # milliseconds by which two like pages differ on a busy machine
 DETAIL_LIMIT = 2.0
-CALLERS = ("root", "iam_owner", "org_owner")
+CALLERS = ("root", "iam_owner", "org_owner", "most_owner", "small_owner")
 
 
 @dataclass

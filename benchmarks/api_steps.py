@@ -27,7 +27,11 @@ from access.services import grant_role  # noqa: E402
 from access.views import ApiViewSet  # noqa: E402
 from benchmarks.api_lists import RUN, all_lists  # noqa: E402
 from config.urls import urlpatterns as served  # noqa: E402
+from features.services import set_features  # noqa: E402
+from tenancy.services import create_instance, create_organization, create_user  # noqa: E402
 from tests.factories import BY, make_cast, make_feature, make_holder, token_for  # noqa: E402
+
+SMALL = "small.example"  # the domain of a small instance beside the large one
 
 
 class Constant(ApiViewSet):
@@ -69,6 +73,8 @@ def answer_requests(tokens: dict[str, str]) -> None:
     for line in sys.stdin:
         path, caller, times = json.loads(line)
         headers = {"Authorization": f"Bearer {tokens[caller]}"}
+        if caller == "small_owner":
+            headers["Host"] = SMALL
         best, status = float("inf"), 0
         for _ in range(times):
             request = factory.get(path, headers=headers)
@@ -95,6 +101,8 @@ def fill(rows: int) -> tuple[dict[str, str], dict[str, str]]:
         "root": token_for(cast.root),
         "iam_owner": token_for(admin),
         "org_owner": token_for(cast.alice),
+        "most_owner": token_for(make_holder(Role.ORG_OWNER, most)),
+        "small_owner": token_for(make_small_instance()),
     }
     grant_role(cast.bob, Role.ORG_OWNER_VIEWER, cast.acme, **BY)
     timestamp = "TIMESTAMPTZ" if connection.vendor == "postgresql" else ""
@@ -145,14 +153,30 @@ def fill(rows: int) -> tuple[dict[str, str], dict[str, str]]:
     return tokens, details
 
 
-EVENT = """INSERT INTO events_event (stream_id, sequence, type, subject, after, locked_before,
-    locked_after, actor_type, actor_id, actor_name, behalf_type, behalf_id, behalf_name, surface,
-    reason, request_id, address, created_at, run) """
+def make_small_instance() -> Any:
+    """Make an instance with an organization and a hundred users who do a little; return its owner.
+
+    What it has comes before all that the large one has.
+    """
+    small = create_instance("Small", public_id="small", domains=[SMALL])
+    few = create_organization(small, "Few", public_id="few")
+    owner = make_holder(Role.IAM_OWNER, small, "small_owner")
+    for number in range(100):
+        user = create_user(few, f"user{number}", public_id=f"s{number}", name="Person")
+        grant_role(user, Role.ORG_OWNER_VIEWER, few, **BY)
+        set_features(user, {"actions": True}, **BY)
+        token_for(user)
+    return owner
+
+
+EVENT = """INSERT INTO events_event (instance_key, organization_key, stream_id, sequence, type,
+    subject, after, locked_before, locked_after, actor_type, actor_id, actor_name, behalf_type,
+    behalf_id, behalf_name, surface, reason, request_id, address, created_at, run) """
 STATEMENTS = (
     """INSERT INTO tenancy_instance (public_id, name, created_at)
     SELECT 'i' || n, 'Instance ' || n, {time} FROM {numbers} WHERE n <= {others}""",
     """INSERT INTO tenancy_instancedomain (instance_id, domain)
-    SELECT id, public_id || '.example' FROM tenancy_instance WHERE id <> {instance}""",
+    SELECT id, public_id || '.example' FROM tenancy_instance WHERE public_id LIKE 'i%'""",
     """INSERT INTO tenancy_organization (instance_id, public_id, name, created_at)
     SELECT {instance}, 'o' || n, 'Organization ' || n, {time} FROM {numbers}
     WHERE n <= {rows} / 100""",
@@ -165,7 +189,7 @@ STATEMENTS = (
     '!', true, false, false, {time} FROM {numbers}""",
     """INSERT INTO access_membership (user_id, role, instance_id, organization_id, created_at)
     SELECT id, 'ORG_OWNER_VIEWER', instance_id, organization_id, created_at FROM tenancy_user
-    WHERE username LIKE 'user%' AND id % 10 = 0""",
+    WHERE public_id LIKE 'u%' AND id % 20 IN (0, 11)""",
     """INSERT INTO access_membership (user_id, role, instance_id, organization_id, created_at)
     SELECT {holder}, 'ORG_OWNER_VIEWER', instance_id, id, created_at FROM tenancy_organization""",
     """INSERT INTO access_accesstoken (instance_id, digest, prefix, user_id, client_id, description,
@@ -175,7 +199,7 @@ STATEMENTS = (
     """INSERT INTO features_useroverride (owner_id, instance_id, organization_id, feature_id, value,
     locked, changed_at) SELECT id, instance_id, organization_id,
     (SELECT id FROM features_feature WHERE key = 'actions'), 'true', false, created_at
-    FROM tenancy_user WHERE username LIKE 'user%'""",
+    FROM tenancy_user WHERE public_id LIKE 'u%'""",
     """INSERT INTO features_useroverride (owner_id, instance_id, organization_id, feature_id, value,
     locked, changed_at)
     SELECT {bob}, {instance}, {acme}, id, 'true', key = 'rare', {time}
@@ -186,21 +210,24 @@ STATEMENTS = (
     (SELECT id FROM features_feature WHERE key = 'actions'), 'true', false, created_at
     FROM tenancy_organization""",
     """INSERT INTO events_stream (kind, instance, owner, sequence)
-    SELECT 'user', 'main', public_id, 10 FROM tenancy_user WHERE id % 10 = 0
+    SELECT 'user', 'main', public_id, 10 FROM tenancy_user WHERE id % 20 IN (0, 11)
     OR public_id IN ('busy', 'bob')""",
     EVENT
-    + """SELECT (SELECT id FROM events_stream WHERE kind = 'user' AND owner = 'bob'), n,
+    + """SELECT {instance}, {acme},
+    (SELECT id FROM events_stream WHERE kind = 'user' AND owner = 'bob'), n,
     CASE WHEN n = 1 THEN 'roles.granted' ELSE 'features.reset' END,
     CASE WHEN n = 1 THEN 'rare' ELSE 'actions' END,
     'true', false, false, 'user', CASE WHEN n = 1 THEN 'rare' ELSE 'x' END, 'x', '', '', '', 'api',
     '', '', '', {early}, NULL FROM {numbers} WHERE n <= 3""",
     EVENT
-    + """SELECT s.id, n, 'features.set', 'actions', 'true', false, false, 'user', 'x', 'x', '', '',
-    '', 'api', '', '', '', {time}, NULL FROM {numbers}
+    + """SELECT {instance}, {most}, s.id, n, 'features.set', 'actions', 'true', false, false,
+    'user', 'x', 'x', '', '', '', 'api', '', '', '', {time}, NULL FROM {numbers}
     JOIN events_stream s ON s.kind = 'user' AND s.owner = 'busy' WHERE n <= {rows} / 2""",
     EVENT
-    + """SELECT s.id, 10 + n, 'features.set', 'actions', 'true', false, false, 'user', 'x', 'x',
-    '', '', '', 'api', '', '', '', {late}, '{run}' FROM events_stream s, {numbers}
+    + """SELECT {instance}, u.organization_id, s.id, 10 + n, 'features.set', 'actions', 'true',
+    false, false, 'user', 'x', 'x', '', '', '', 'api', '', '', '', {late}, '{run}'
+    FROM {numbers}, events_stream s
+    JOIN tenancy_user u ON u.instance_id = {instance} AND u.public_id = s.owner
     WHERE n <= 5 AND s.kind = 'user' AND s.owner LIKE 'u%'""",
 )
 

@@ -15,13 +15,13 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402
 
-EVENT = """INSERT INTO events_event (stream_id, sequence, type, subject, after, locked_before,
-    locked_after, actor_type, actor_id, actor_name, behalf_type, behalf_id, behalf_name, surface,
-    reason, run, request_id, address, created_at)
-    SELECT s.id, s.sequence, 'features.set', 'login_default_org', 'true', false, false, 'operator',
-    'x', 'x', '', '', '', 'command', '', {run}, '', '', {now}
+EVENT = """INSERT INTO events_event (stream_id, sequence, instance_key, organization_key, type,
+    subject, after, locked_before, locked_after, actor_type, actor_id, actor_name, behalf_type,
+    behalf_id, behalf_name, surface, reason, run, request_id, address, created_at)
+    SELECT s.id, s.sequence, 1, {organization}, 'features.set', 'login_default_org', 'true', false,
+    false, 'operator', 'x', 'x', '', '', '', 'command', '', {run}, '', '', {now}
     FROM floor_row r JOIN events_stream s ON s.kind = r.level AND s.instance = 'main'
-    AND s.owner = r.owner"""
+    AND s.owner = r.owner JOIN tenancy_{level} o ON o.instance_id = 1 AND o.public_id = r.owner"""
 STREAM = """INSERT INTO events_stream (kind, instance, owner, sequence, created_at, changed_at)
     SELECT level, 'main', owner, 1, {now}, {now} FROM floor_row WHERE true
     ON CONFLICT (kind, instance, owner) DO UPDATE SET sequence = events_stream.sequence + 1,
@@ -96,6 +96,7 @@ def floor(path: str) -> None:
         names |= {
             "columns": ", ".join(places),
             "places": ", ".join(f"o.{column}" for column in places),
+            "organization": "o.organization_id" if names["level"] == "user" else "o.id",
         }
         for statement in (STREAM, OVERRIDE, EVENT):
             cursor.execute(statement.format(**names))

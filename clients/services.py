@@ -177,7 +177,7 @@ def delete_client(client: ApiClient, *, actor: Author, origin: Origin) -> None:
 
 def stream_of(client: ApiClient) -> StreamKey:
     """The history of a client."""
-    return StreamKey("client", client.instance.public_id, client.client_id)
+    return StreamKey.within(client.instance, "client", client.client_id)
 
 
 def check_feature_names(names: Iterable[str], field: str) -> list[str]:

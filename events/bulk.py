@@ -4,6 +4,7 @@ What is to be recorded stands in a table of the caller, a row for each change:
 
 - ``n``: its place in the order in which streams are locked and events written,
 - ``kind``, ``instance``, ``owner``: the stream, as events.services.StreamKey has it,
+- ``instance_key``, ``organization_key``: where the owner belongs; NULL above that,
 - ``expected``: the sequence at which the stream stood when the change was planned,
 - ``nth`` and ``total``: which of the stream's changes it is, and how many there are,
 - ``type``, ``subject``, ``before``, ``after``, ``locked_before``, ``locked_after``,
@@ -63,11 +64,11 @@ def append_all(changes: str, *, actor: Author, origin: Origin, now: datetime) ->
         cursor.execute(
             f"""
             INSERT INTO events_event (
-                stream_id, sequence, type, subject, before, after, locked_before, locked_after,
-                reason, {names}
+                stream_id, sequence, instance_key, organization_key, type, subject, before, after,
+                locked_before, locked_after, reason, {names}
             )
-            SELECT s.id, c.expected + c.nth, c.type, c.subject, c.before, c.after,
-                c.locked_before, c.locked_after,
+            SELECT s.id, c.expected + c.nth, coalesce(c.instance_key, 0), c.organization_key,
+                c.type, c.subject, c.before, c.after, c.locked_before, c.locked_after,
                 CASE c.reason WHEN '' THEN %s ELSE c.reason END, {marks}
             FROM {changes} AS c JOIN events_stream AS s
                 ON s.kind = c.kind AND s.instance = c.instance AND s.owner = c.owner

@@ -61,6 +61,12 @@ class Event(models.Model):
     # Its index is that of the sequence.
     stream = models.ForeignKey(Stream, models.PROTECT, related_name="events", db_index=False)
     sequence = models.BigIntegerField()
+    # Where it belongs, as it was then: the keys of the instance, and of the organization whose
+    # administrators it concerns. No foreign keys, for the history outlives tenants; nor do names
+    # tell, for an id that comes back may be somebody else's. No key is given out twice. Above the
+    # instances it is 0: PostgreSQL sorts what it finds by NULL.
+    instance_key = models.BigIntegerField(default=0)
+    organization_key = models.BigIntegerField(null=True)
     type = models.CharField(_("type"), max_length=40)
     subject = models.CharField(_("subject"), max_length=200, blank=True)  # a feature's key, …
     before = models.JSONField(_("before"), null=True, encoder=DjangoJSONEncoder)  # NULL: not set
@@ -88,10 +94,30 @@ class Event(models.Model):
             models.UniqueConstraint(fields=["stream", "sequence"], name="event_sequence_unique")
         ]
         indexes = [
-            models.Index(fields=["type", "-id"], name="event_type"),
+            # A list is of one owner, of one organization or of one instance, which may be a small
+            # one beside large ones; the operators' lists are of everything, or of one subject.
+            models.Index(fields=["stream", "-id"], name="event_of_stream"),
+            models.Index(
+                fields=["organization_key", "-id"],
+                name="event_of_organization",
+                condition=models.Q(organization_key__isnull=False),
+            ),
+            models.Index(
+                fields=["organization_key", "created_at", "id"],
+                name="event_time_in_organization",
+                condition=models.Q(organization_key__isnull=False),
+            ),
+            models.Index(fields=["instance_key", "-id"], name="event_of_instance"),
+            models.Index(fields=["instance_key", "type", "-id"], name="event_type"),
+            models.Index(fields=["instance_key", "subject", "-id"], name="event_subject_here"),
+            models.Index(fields=["instance_key", "actor_id", "-id"], name="event_actor"),
+            models.Index(fields=["instance_key", "created_at", "id"], name="event_time"),
+            models.Index(
+                fields=["run", "instance_key", "-id"],
+                name="event_run_here",
+                condition=models.Q(run__isnull=False),
+            ),
             models.Index(fields=["subject", "-id"], name="event_subject"),
-            models.Index(fields=["actor_id", "-id"], name="event_actor"),
-            models.Index(fields=["created_at", "id"], name="event_time"),
             models.Index(
                 fields=["run", "-id"], name="event_run", condition=models.Q(run__isnull=False)
             ),

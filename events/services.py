@@ -1,7 +1,7 @@
 """Appending to the history, and reading where a stream stands."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from events.models import Event, Stream, Surface
-from tenancy.models import Owner
+from tenancy.levels import Level
+from tenancy.models import Instance, Owner
 from tenancy.prepared import PreparedQuery
 
 ACTOR_NAME_LENGTH = 200
@@ -57,11 +58,16 @@ class Origin:
 
 @dataclass(frozen=True, order=True)
 class StreamKey:
-    """The texts by which a stream is found."""
+    """The texts by which a stream is found, and where the events in it belong.
+
+    The keys are those of Event; they are no part of the stream's own identity.
+    """
 
     kind: str
     instance: str
     owner: str
+    instance_key: int = field(default=0, compare=False)
+    organization_key: int | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, owner: Owner, about: str = "") -> "StreamKey":
@@ -71,12 +77,27 @@ class StreamKey:
         """
         instance = owner.instance_or_none
         kind = f"{owner.level.label}.{about}" if about else owner.level.label
-        return cls(kind, instance.public_id if instance else "", owner.public_id)
+        keys = owner.lineage_keys()
+        return cls(
+            kind,
+            instance.public_id if instance else "",
+            owner.public_id,
+            keys.get(Level.INSTANCE, 0),
+            keys.get(Level.ORGANIZATION),
+        )
+
+    @classmethod
+    def within(cls, instance: Instance, kind: str, public_id: str) -> "StreamKey":
+        """The key of what is no owner and belongs to an instance."""
+        return cls(kind, instance.public_id, public_id, instance.pk)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One change to be recorded; None for ``before`` or ``after`` means that nothing was set."""
+    """One change to be recorded; None for ``before`` or ``after`` means that nothing was set.
+
+    What is not ``for_organization`` concerns an owner in one, and not the organization's people.
+    """
 
     type: str
     subject: str = ""
@@ -84,6 +105,7 @@ class Entry:
     after: Any = None
     locked_before: bool = False
     locked_after: bool = False
+    for_organization: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,7 +135,7 @@ def append(
     first = position.sequence - len(entries) + 1
     if expected is not None and first != expected + 1:
         raise StreamMoved(f"{key} stands at {first - 1}, not at {expected}")
-    Event.objects.bulk_create(_events(stream_id, first, entries, actor, origin, now))
+    Event.objects.bulk_create(_events(key, stream_id, first, entries, actor, origin, now))
     return position
 
 
@@ -137,12 +159,13 @@ def append_many(
             for key, entries in batch
             for stream_id, sequence in [stood[key]]
             for event in _events(
-                stream_id, sequence - len(entries) + 1, entries, actor, origin, now
+                key, stream_id, sequence - len(entries) + 1, entries, actor, origin, now
             )
         )
 
 
 def _events(
+    key: StreamKey,
     stream_id: int,
     first: int,
     entries: Sequence[Entry],
@@ -155,6 +178,8 @@ def _events(
         yield Event(
             stream_id=stream_id,
             sequence=sequence,
+            instance_key=key.instance_key,
+            organization_key=key.organization_key if entry.for_organization else None,
             type=entry.type,
             subject=entry.subject,
             before=entry.before,

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 from django.apps.registry import Apps
-from django.db.models import CharField, Field
+from django.db.models import CharField
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -14,10 +14,9 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the lookups known; have the two rows that always exist put there by migrate."""
-        from tenancy.lookups import Among, Prefix
+        from tenancy.lookups import Prefix
 
         CharField.register_lookup(Prefix)
-        Field.register_lookup(Among)
         post_migrate.connect(_create_fixed_rows, sender=self)
 
 

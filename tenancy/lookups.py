@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Func, Lookup
-from django.db.models.lookups import Exact, In
+from django.db.models.lookups import Exact
 from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
@@ -37,22 +37,6 @@ class Prefix(TextLookup):
             f"({left} >= %s AND {left} < %s)",
             (*parameters, text, *parameters, text + chr(0x10FFFF)),
         )
-
-
-class Among(In):
-    """``column__among=queryset``: as ``in``, of few rows, which are looked for first.
-
-    PostgreSQL guesses how many rows a subquery leaves, and reads a large table from end to end
-    where it guesses many. An array it takes for a short list, and goes to the index with each.
-    """
-
-    lookup_name = "among"
-
-    def get_rhs_op(self, connection: Any, rhs: str) -> str:
-        """Return the comparison with a subquery."""
-        if connection.vendor == "postgresql":
-            return f"= ANY (ARRAY {rhs})"
-        return str(super().get_rhs_op(connection, rhs))
 
 
 class Sought(Exact):

@@ -12,12 +12,12 @@ counts_steps = pytest.mark.skipif(
 )
 
 
-def count_steps(api: Any, path: str, *, rows: int | None = DEFAULT_LIMIT) -> int:
+def count_steps(api: Any, path: str, *, rows: int | None = DEFAULT_LIMIT, **headers: str) -> int:
     """Return by how many tens of its steps SQLite made a page, a full one unless that is said."""
     counted: list[None] = []
     connection.ensure_connection()
     connection.connection.set_progress_handler(lambda: counted.append(None), 10)
-    answer = api("GET", path)
+    answer = api("GET", path, **headers)
     connection.connection.set_progress_handler(None, 0)
     assert rows is None or len(answer.json()["results"]) == rows
     return len(counted)

@@ -65,10 +65,6 @@ def test_list__every_page_of_it__is_read_in_the_order_of_an_index(client, caller
         assert response.status_code in {200, 403}, (name, response.json())
         pages = [query["sql"] for query in queries if PAGE in query["sql"]]
         asked |= {name.split()[0] for _ in pages}
-        if caller == "org_owner" and name.startswith("events"):
-            continue  # what one organization has is collected, and sorted
-        if name.startswith("events owner="):
-            continue  # of several streams, which are collected, too
         for sql in filter(is_long, pages):
             plan = explain(sql)
             if faults(plan):

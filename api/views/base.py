@@ -1,6 +1,6 @@
 """What the views of the management API share: lists by key, entity tags, conditions."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -69,6 +69,10 @@ class ResourceViewSet(ManagementViewSet):
         """Return what the caller sees, all of it."""
         raise NotImplementedError
 
+    def parts(self) -> Sequence[QuerySet[Any]]:
+        """Return what the caller sees in parts, of which each has an index in the list's order."""
+        return [self.rows()]
+
     def list(self, request: Request) -> Response:
         """Return one page. ValidationError for a parameter that the list does not know."""
         parameters = request.query_params.dict()
@@ -77,12 +81,12 @@ class ResourceViewSet(ManagementViewSet):
         def narrow(rows: QuerySet[Any]) -> QuerySet[Any]:
             for name, narrow_by in self.known_filters.items():
                 if name in parameters:
-                    rows = narrow_by(rows, _check_filter(name, parameters[name]))
+                    rows = narrow_by(rows, check_filter(name, parameters[name]))
             return rows
 
         narrowing = [name for name in self.orderings_of if name in parameters]
         orderings = self.orderings_of[narrowing[0]] if narrowing else self.orderings
-        page = paginate(self.rows(), orderings, parameters, narrow)
+        page = paginate(self.parts(), orderings, parameters, narrow)
         results = [self.render(row) for row in page.rows]
         return self.answer({"results": results, "next": page.next})
 
@@ -151,7 +155,7 @@ def one_of(column: str, names: Iterable[str]) -> Filter:
     return narrow
 
 
-def _check_filter(name: str, text: str) -> str:
+def check_filter(name: str, text: str) -> str:
     """Return what a list is to be narrowed by. ValidationError for what no column holds."""
     if not 1 <= len(text) <= MAX_FILTER or has_control_characters(text):
         reason = f"must have 1 to {MAX_FILTER} characters, none of them a control character"

@@ -1,29 +1,34 @@
 """The history: events that the caller sees, the runs of bulk changes, and taking both back."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.dateparse import parse_datetime
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.policy import events_of, sees_stream, streams_seen_everywhere, visible_events
+from access.policy import ABOVE_INSTANCES, events_of, events_seen_in, sees_event, sees_events_of
 from access.undoing import why_final
 from api.pagination import Ordering
 from api.references import read_reference
 from api.undoing import BulkMixin, undo
-from api.views.base import ManagementViewSet, ResourceViewSet, exact
+from api.views.base import ManagementViewSet, ResourceViewSet, check_filter, exact
 from events.models import Event, Run, Stream
 from features.bulk.plan import write_reference
 from features.serializers import render_time
 from tenancy.levels import Level
-from tenancy.models import System
 from tenancy.prepared import PreparedQuery
+from tenancy.services import find_owner
+
+FEW = 500
 
 NEWEST = {"-created": Ordering("pk", descending=True), "created": Ordering("pk")}
 BY_TIME = {
@@ -54,25 +59,45 @@ class EventViewSet(BulkMixin, ResourceViewSet):
     """The events of this instance, and of the system for its operators."""
 
     orderings = NEWEST
-    orderings_of = {"since": BY_TIME, "until": BY_TIME}
+    orderings_of = {"owner": NEWEST, "run": NEWEST, "since": BY_TIME, "until": BY_TIME}
     filters = {
+        "owner": lambda rows, _text: rows,  # by `parts`
+        "run": by_run,
         "feature": exact("subject"),
         "type": exact("type"),
         "actor": exact("actor_id"),
-        "run": by_run,
         "since": since,
         "until": until,
     }
     lookup_value_regex = "[0-9]{1,18}"
 
-    @property
-    def known_filters(self) -> dict[str, Any]:
-        """The filters, with the owner, which is one of this instance."""
-        return {"owner": self._by_owner, **self.filters}
-
     def rows(self) -> QuerySet[Event]:
         """Return the events that the caller sees."""
         return seen_events(self).select_related("stream")
+
+    def parts(self) -> Sequence[QuerySet[Event]]:
+        """Return the parts of the list: of one owner its streams, else what each grant opens."""
+        if "owner" in self.request.query_params:
+            parts = [self.rows().filter(stream=stream) for stream in self._streams()]
+        else:
+            seen = events_seen_in(self.actor, self.instance, begin=self._begin())
+            parts = [Event.objects.filter(each).select_related("stream") for each in seen]
+        return parts or [Event.objects.none()]
+
+    def _begin(self) -> list[Level]:
+        """Return by the key of which levels the events are found.
+
+        For each filter there is an index of the instance's events. An organization's are found
+        without the filter, unless so few of the instance pass it that this is the shorter way.
+        """
+        if all(grant.level is not Level.ORGANIZATION for grant in self.actor.grants):
+            return [Level.INSTANCE]
+        passing = Event.objects.filter(instance_key=self.instance.pk).order_by()
+        for name in self.filters.keys() & self.request.query_params.keys():
+            text = check_filter(name, self.request.query_params[name])
+            passing = self.filters[name](passing, text)
+        are_few = len(passing.values_list("pk", flat=True)[:FEW]) < FEW
+        return [Level.INSTANCE] if are_few else [Level.INSTANCE, Level.ORGANIZATION]
 
     def render(self, row: Event) -> dict[str, Any]:
         """Return an event's JSON."""
@@ -90,13 +115,20 @@ class EventViewSet(BulkMixin, ResourceViewSet):
         """Take one change back, or with ``dry_run`` say what that would do."""
         return undo(self, self.rows().filter(pk=pk), pk)
 
-    def _by_owner(self, rows: QuerySet[Event], text: str) -> QuerySet[Event]:
+    def _streams(self) -> list[int]:
+        """Return the keys of an owner's streams, unless the caller sees nothing of that owner.
+
+        ValidationError for no reference.
+        """
+        text = check_filter("owner", self.request.query_params["owner"])
         level, public_id = read_reference(text)
+        owner = find_owner(self.instance, level, public_id)
+        if owner and not sees_events_of(self.actor, owner):
+            return []
         instance = "" if level is Level.SYSTEM else self.instance.public_id
-        owner = {Level.SYSTEM: System.public_id, Level.INSTANCE: instance}.get(level, public_id)
-        # Looked up before: with the names in the query, SQLite would walk the whole history.
-        streams = Stream.objects.filter(events_of(level, instance, owner, ""))
-        return rows.filter(stream__in=list(streams.values_list("pk", flat=True)))
+        public_id = owner.public_id if owner else public_id  # who is gone has left a history
+        streams = Stream.objects.filter(events_of(level, instance, public_id, ""))
+        return list(streams.values_list("pk", flat=True))
 
 
 class RunViewSet(BulkMixin, ManagementViewSet):
@@ -120,30 +152,24 @@ class RunViewSet(BulkMixin, ManagementViewSet):
         return undo(self, self._events(pk), pk)
 
     def _events(self, text: str) -> QuerySet[Event]:
-        return seen_events(self).filter(run=_read_uuid(text)).order_by("-id")
+        events = seen_events(self, begin=[Level.INSTANCE])
+        return events.filter(run=_read_uuid(text)).order_by("-id")
 
 
-def seen_events(view: ManagementViewSet) -> QuerySet[Event]:
-    """Return the events of the view's instance that the caller sees.
+def seen_events(view: ManagementViewSet, begin: Sequence[Level] = ()) -> QuerySet[Event]:
+    """Return the events of the view's instance that the caller sees, to be narrowed further.
 
-    Who sees nearly all of them reads along the history, and each event's stream is looked at; who
-    sees an organization or two, what is in their streams.
+    ``begin`` are the levels by whose key they are found; by none, where something narrower is.
     """
-    here = ["", view.instance.public_id]
-    seen = streams_seen_everywhere(view.actor, view.instance)
-    if seen is None:
-        return Event.objects.filter(visible_events(view.actor), stream__instance__in=here)
-    streams = Stream.objects.filter(seen, instance__in=here, pk=OuterRef("stream"))
-    return Event.objects.filter(Exists(streams))
+    seen = events_seen_in(view.actor, view.instance, begin=begin)
+    return Event.objects.filter(reduce(or_, seen, Q(pk__in=[])))
 
 
 def is_seen(event: Event, view: ManagementViewSet) -> bool:
     """Whether an event is one that the caller of a view sees in the view's instance."""
-    stream = event.stream
-    if stream.instance not in {"", view.instance.public_id}:
-        return False
-    seen = Event.objects.filter(visible_events(view.actor), pk=event.pk)
-    return sees_stream(view.actor, stream, view.instance) or seen.exists()
+    return event.instance_key in {ABOVE_INSTANCES, view.instance.pk} and sees_event(
+        view.actor, event
+    )
 
 
 events_by_id = PreparedQuery(lambda key: Event.objects.filter(pk=key).select_related("stream"), -1)

@@ -142,7 +142,7 @@ class PlanViewSet(ResourceViewSet):
         plan = self._find(self.rows(), pk)
         parameters = request.query_params.dict()
         refuse_unknown(parameters, ("limit", "cursor"))
-        page = paginate(StoredChange.objects.filter(plan=plan), IN_ORDER, parameters)
+        page = paginate([StoredChange.objects.filter(plan=plan)], IN_ORDER, parameters)
         return self.answer({"results": list(map(render_change, page.rows)), "next": page.next})
 
     @action(detail=True, methods=["post"])
