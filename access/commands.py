@@ -18,7 +18,11 @@ from access.actors import shell_author
 from access.reports import Fault, report_document
 from events.models import Surface
 from events.services import ACTOR_NAME_LENGTH, Author, Conflict, Origin
+from tenancy.models import Instance
 from tenancy.references import BadReference
+from tenancy.spelling import did_you_mean
+
+MOST_COMPARED = 1000  # ids of instances, with one that nobody has
 
 
 class Exit(IntEnum):
@@ -47,6 +51,16 @@ class Failed(CommandError):
     def for_faults(cls, faults: Sequence[Fault], code: Exit = Exit.FAILED) -> "Failed":
         """Return the failure that tells all faults of an input at once."""
         return cls("\n".join([*map(str, faults), "nothing was written"]), code, faults)
+
+
+def find_instance(public_id: str) -> Instance:
+    """Return the instance of an id. Failed for none, with the id that was meant if one is near."""
+    instance = Instance.objects.filter(public_id=public_id).first()
+    if instance is None:
+        known = Instance.objects.order_by("pk").values_list("public_id", flat=True)
+        hint = did_you_mean(public_id, known[:MOST_COMPARED])
+        raise Failed(f'there is no instance "{public_id}"{hint}')
+    return instance
 
 
 class StrataCommand(BaseCommand):

@@ -75,6 +75,12 @@ class JsonLinesParser(UploadParser):
     format_name = "jsonl"
 
 
+class JsonlParser(JsonLinesParser):
+    """The same by its other name."""
+
+    media_type = "application/jsonl"
+
+
 class LargeJsonParser(StrictJsonParser):
     """One JSON object, larger than elsewhere."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from access.commands import Failed, StrataCommand
+from access.commands import Failed, StrataCommand, find_instance
 from access.reports import report_document
 from clients.models import ApiClient
 from clients.serializers import render_client
@@ -62,13 +62,10 @@ def find_client(client_id: str) -> ApiClient:
     return client
 
 
-def find_instance(public_id: str | None) -> Instance:
+def find_instance_or_only(public_id: str | None) -> Instance:
     """Return the instance of an id, or the only one. Failed where there are others or none."""
     if public_id is not None:
-        instance = Instance.objects.filter(public_id=public_id).first()
-        if instance is None:
-            raise LookupError(f'there is no instance "{public_id}"')
-        return instance
+        return find_instance(public_id)
     instances = list(Instance.objects.order_by("pk")[:2])
     if len(instances) != 1:
         number = "several instances" if instances else "no instance"

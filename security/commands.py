@@ -2,19 +2,15 @@
 
 from typing import Any
 
-from access.commands import Failed
+from access.commands import find_instance
 from tenancy.models import Instance
 
 PREFIX = "instance:"
 
 
-def find_instance(text: str) -> Instance:
+def read_instance(text: str) -> Instance:
     """Return the instance of an id, with ``instance:`` before it or without. Failed for none."""
-    public_id = text.removeprefix(PREFIX)
-    instance = Instance.objects.filter(public_id=public_id).first()
-    if instance is None:
-        raise Failed(f'there is no instance "{public_id}"')
-    return instance
+    return find_instance(text.removeprefix(PREFIX))
 
 
 def setting_text(value: Any) -> str:

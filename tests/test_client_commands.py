@@ -81,11 +81,11 @@ def test_clients_create__several_instances__has_to_name_one(instance):
     create_instance("Other", public_id="other", domains=["other.example"])
 
     unnamed = fail("clients_create", "x")
-    unknown = fail("clients_create", "x", "--instance", "nowhere")
+    unknown = fail("clients_create", "x", "--instance", "4711")
     run("clients_create", "x", "--instance", "other")
 
     assert unnamed == (Exit.FAILED, "there are several instances: name one with --instance ID")
-    assert unknown == (Exit.FAILED, 'there is no instance "nowhere"')
+    assert unknown == (Exit.FAILED, 'there is no instance "4711"')
     assert ApiClient.objects.get().instance.public_id == "other"
 
 
@@ -108,14 +108,26 @@ def test_clients_create__bad_wish__makes_nothing(instance, arguments, sentence):
 def test_clients_list__some__are_shown_without_secrets(instance, owner, reader):
     table = run("clients_list")
     [document] = json.loads(run("clients_list", "--feature", "owner", "--json"))
-    of_nobody = run("clients_list", "--instance", "nowhere", "--json")
 
     lines = table.splitlines()
     assert len(lines) == 3
     assert lines[2].split()[:4] == ["main", reader.client.client_id, "reader", "direct_read_access"]
     assert owner.secret not in table
     assert (document["instance"], document["client_id"]) == ("main", owner.client.client_id)
-    assert json.loads(of_nobody) == []
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "sentence"),
+    [
+        ("mian", 'there is no instance "mian"; did you mean "main"?'),
+        ("nowhere", 'there is no instance "nowhere"'),
+    ],
+)
+def test_clients_list__unknown_instance__says_so(instance, owner, instance_id, sentence):
+    create_instance("Empty", public_id="empty", domains=["empty.example"])
+
+    assert fail("clients_list", "--instance", instance_id) == (Exit.FAILED, sentence)
+    assert json.loads(run("clients_list", "--instance", "empty", "--json")) == []
 
 
 def test_clients_set_features__names__replace_the_set(client, owner, reader):

@@ -20,7 +20,7 @@ LINES = (
     b'{"level": "user", "owner": "bob", "feature": "user_schema", "value": true, "reason": "asked '
     b'for"}\n\n{"level": "user", "owner": "carol", "feature": "web_key", "value": true}\n'
 )
-TYPES = {"text/csv": CSV, "application/x-ndjson": LINES}
+TYPES = {"text/csv": CSV, "application/x-ndjson": LINES, "application/jsonl": LINES}
 
 
 @pytest.fixture

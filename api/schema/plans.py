@@ -7,7 +7,7 @@ from api.schema.history import PERSON_EXAMPLE, RUN_ID, UUID
 from api.schema.operations import Schema, headers, in_path, operation, parameter, query, ref
 from api.schema.resources import PREFIX, page_of, paging
 from api.schema.values import EXAMPLE_TIME, FEATURE, FLAG, TEXT, TIME, body, closed, enum
-from api.uploads import MAX_JSON, MAX_UPLOAD, CsvParser, JsonLinesParser
+from api.uploads import MAX_JSON, MAX_UPLOAD, CsvParser, JsonLinesParser, JsonlParser
 from api.views.plans import LARGEST, LARGEST_BATCH, PlanViewSet
 from features.bulk.storedapply import AT_ONCE, BATCH
 from features.models import PlanState
@@ -199,6 +199,7 @@ def _create(shown: dict[str, Any]) -> Schema:
         files={
             CsvParser.media_type: {"schema": {"type": "string"}, "example": table},
             JsonLinesParser.media_type: {"schema": {"type": "string"}, "example": lines},
+            JsonlParser.media_type: {"schema": {"type": "string"}, "example": lines},
         },
         status=201,
         **shown,

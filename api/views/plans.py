@@ -1,7 +1,7 @@
 """Bulk plans: made from rows, looked at, applied as they were shown, and followed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
-from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -22,7 +21,7 @@ from access.policy import MissingPermission, granted_keys
 from access.reports import Fault
 from api.pagination import Ordering, paginate
 from api.serializers import StrictSerializer, TextField, WholeNumberField, parse
-from api.uploads import CsvParser, JsonLinesParser, LargeJsonParser, Upload
+from api.uploads import CsvParser, JsonLinesParser, JsonlParser, LargeJsonParser, Upload
 from api.views.base import ResourceViewSet, refuse_unknown
 from features.bulk.exclusive import wait_for_turn
 from features.bulk.plan import plan_rows, write_reference
@@ -64,7 +63,7 @@ class Busy(Exception):
 class PlanViewSet(ResourceViewSet):
     """The caller's own plans."""
 
-    parser_classes = [LargeJsonParser, CsvParser, JsonLinesParser]
+    parser_classes = [LargeJsonParser, CsvParser, JsonLinesParser, JsonlParser]
     orderings = {
         "-created": Ordering("pk", descending=True),
         "created": Ordering("pk"),
@@ -171,10 +170,11 @@ class PlanViewSet(ResourceViewSet):
 
     def _find(self, plans: QuerySet[StoredPlan], text: str) -> StoredPlan:
         """Return a plan of the caller, if they still may what it is about."""
-        try:
-            plan = get_object_or_404(plans, key=UUID(text))
-        except ValueError:
-            raise Http404("plan not found") from None
+        plan = None
+        with suppress(ValueError):
+            plan = plans.filter(key=UUID(text)).first()
+        if plan is None:
+            raise Http404("plan not found")
         require_levels(self.actor, map(Level.from_label, plan.levels), self.instance)
         return plan
 

@@ -4,7 +4,7 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 
 from clients.catalogue import CLIENT_FEATURES
-from clients.commands import ClientCommand, find_instance
+from clients.commands import ClientCommand, find_instance_or_only
 from clients.serializers import render_client
 from clients.services import create_client
 
@@ -37,7 +37,7 @@ class Command(ClientCommand):
         dry_run = options["dry_run"]
         with transaction.atomic():
             issued = create_client(
-                find_instance(instance),
+                find_instance_or_only(instance),
                 description,
                 features=feature,
                 actor=self.author,

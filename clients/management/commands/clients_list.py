@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from access.commands import StrataCommand
+from access.commands import StrataCommand, find_instance
 from access.tables import render_table
 from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient
@@ -26,7 +26,7 @@ class Command(StrataCommand):
     def run(self, instance: str | None, feature: list[str], **options: Any) -> None:
         clients = ApiClient.objects.select_related("instance").prefetch_related("features")
         if instance is not None:
-            clients = clients.filter(instance__public_id=instance)
+            clients = clients.filter(instance=find_instance(instance))
         if feature:
             clients = clients.filter(features__name__in=feature).distinct()
         if options["json"]:

@@ -2,11 +2,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from access.commands import Failed, StrataCommand
+from access.commands import StrataCommand, find_instance
 from features.bulk.document import WRITERS, export_document
 from features.bulk.inputs import open_output
 from features.bulk.workspace import snapshot
-from tenancy.models import Instance
 
 
 class Command(StrataCommand):
@@ -19,11 +18,7 @@ class Command(StrataCommand):
         parser.add_argument("--output", metavar="FILE", help="instead of stdout")
 
     def run(self, instance: str | None, output: str | None, **options: Any) -> None:
-        chosen = None
-        if instance is not None:
-            chosen = Instance.objects.filter(public_id=instance).first()
-            if chosen is None:
-                raise Failed(f'there is no instance "{instance}"')
+        chosen = None if instance is None else find_instance(instance)
         name = "json" if options["json"] else options["format"]
         with snapshot():
             if output:

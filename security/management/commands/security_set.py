@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from access.commands import Exit, Failed, StrataCommand
 from access.reports import Fault, report_document
-from security.commands import find_instance, setting_text
+from security.commands import read_instance, setting_text
 from security.origins import MAX_ORIGINS, BadOrigin, parse_origin
 from security.services import SecurityPlan, change_security_settings, plan_security
 from security.settings import SecuritySettings
@@ -32,7 +32,7 @@ class Command(StrataCommand):
         )
 
     def run(self, instance: str, **options: Any) -> None:
-        target = find_instance(instance)
+        target = read_instance(instance)
         change = read_change(options)
         plan = plan_security(target, change)
         if not options["dry_run"]:

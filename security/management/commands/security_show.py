@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from access.commands import StrataCommand
-from security.commands import find_instance, setting_text
+from security.commands import read_instance, setting_text
 from security.headers import page_headers
 from security.serializers import render_answer
 from security.services import PATHS, get_security_settings
@@ -17,7 +17,7 @@ class Command(StrataCommand):
         parser.add_argument("instance", metavar="INSTANCE", help="ID or instance:ID")
 
     def run(self, instance: str, **options: Any) -> None:
-        settings, details = get_security_settings(find_instance(instance))
+        settings, details = get_security_settings(read_instance(instance))
         if options["json"]:
             self.answer(render_answer(settings, details))
             return
