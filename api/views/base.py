@@ -94,15 +94,16 @@ class ResourceViewSet(ManagementViewSet):
         """Whether the list is narrowed by one of these filters, whose index then finds its rows."""
         return not self.request.query_params.keys().isdisjoint(names)
 
-    def by_owner(self, column: str, level: Level, *, finds: bool = True) -> Filter:
+    def by_owner(self, column: str, level: Level, *, behind: str = "") -> Filter:
         """Return the filter of a column by an owner of the instance; nothing is of an unknown one.
 
-        The owner is looked up before: with its id in the query, the databases sort. ``finds`` is
-        explained by `holds`.
+        The owner is looked up before: with its id in the query, the databases sort. ``behind`` is a
+        filter that finds the rows in its place where both are asked for (see `holds`).
         """
 
         def narrow(rows: QuerySet[Any], public_id: str) -> QuerySet[Any]:
             owner = find_owner(self.instance, level, public_id)
+            finds = not self.is_asked_for(behind)
             return rows.filter(holds(column, owner.pk, finds=finds)) if owner else rows.none()
 
         return narrow

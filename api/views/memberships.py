@@ -44,9 +44,7 @@ class MembershipViewSet(ResourceViewSet):
     def known_filters(self) -> dict[str, Filter]:
         """The filters, with the owners, which are of this instance."""
         by_user = self.by_owner("user", Level.USER)
-        by_organization = self.by_owner(
-            "organization", Level.ORGANIZATION, finds=not self.is_asked_for("user")
-        )
+        by_organization = self.by_owner("organization", Level.ORGANIZATION, behind="user")
         return {"user": by_user, "organization": by_organization, **self.filters}
 
     def rows(self) -> QuerySet[Membership]:
