@@ -70,6 +70,8 @@ def start_tests(
     only = "" if len(parts) == 1 else ONCE if part == ONCE else "each"
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "STRATA_TESTS_ONLY": only}
     environment.pop("TEST_DATABASE_URL", None)
+    # The parts and the programs that they start would each compile all of the code again.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if sys.stdout.isatty():
         environment["FORCE_COLOR"] = "1"
     with output.open("wb") as file:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import hypothesis
@@ -15,6 +16,7 @@ from tenancy.levels import Level
 from tenancy.models import Owner
 from tenancy.services import find_owner
 from tests.browsing import Visitor, sign_in
+from tests.exchanging import Stage
 from tests.factories import Cast, make_cast
 from tests.programs import find_program
 from tests.undoable import make_world
@@ -47,9 +49,15 @@ def _runs_here(item: pytest.Item) -> bool:
     only = os.environ.get("STRATA_TESTS_ONLY", "")
     if item.get_closest_marker("postgresql"):
         return connection.vendor == "postgresql" and only != "once"
-    if item.get_closest_marker("once"):
+    if item.get_closest_marker("once") or not _asks_the_database(item):
         return connection.vendor == "sqlite" and only != "each"
     return only != "once"
+
+
+def _asks_the_database(item: pytest.Item) -> bool:
+    """Whether a test may ask the database: of any other, pytest-django would let it fail."""
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +68,21 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     # It refuses its sandbox to root, and would otherwise call home at each start.
     options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     return browser_type_launch_args | {"executable_path": path, "args": options}
+
+
+@pytest.fixture
+def cast(kept_cast: Cast, db: None) -> Cast:
+    """Give the cast that the module keeps, as a copy: what a test does to it, no other sees.
+
+    A module whose tests commit makes a cast of its own: the kept one lives in a transaction.
+    """
+    return deepcopy(kept_cast)
+
+
+@pytest.fixture
+def stage(kept_stage: Stage, db: None) -> Stage:
+    """Give the stage that the module keeps for impersonation, as a copy."""
+    return deepcopy(kept_stage)
 
 
 @pytest.fixture
@@ -85,6 +108,13 @@ def kept_cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
     with django_db_blocker.unblock(), transaction.atomic():
         yield make_cast()
         transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def kept_stage(kept_cast: Cast, django_db_blocker: Any) -> Stage:
+    """Set a stage for impersonation once for a module."""
+    with django_db_blocker.unblock():
+        return Stage(kept_cast)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from django.test import Client
 from access.permissions import Role
 from features.services import set_features
 from security.services import patch_security_settings
-from tests.factories import BY, basic, make_cast, make_client, make_holder, token_for
+from tests.factories import BY, basic, make_client, make_holder, token_for
 
 TOKEN, INTROSPECT = "/oauth/v2/token", "/oauth/v2/introspect"
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -21,8 +21,8 @@ MISSING = object()
 class Stage:
     """The cast, an impersonator of the whole instance, a client that may ask; all switched on."""
 
-    def __init__(self):
-        self.cast = make_cast()
+    def __init__(self, cast):
+        self.cast = cast
         self.instance = self.cast.instance
         self.ina = make_holder(Role.IAM_ADMIN_IMPERSONATOR, self.instance, "ina")
         self.issued = make_client(self.instance, "access_issuer")

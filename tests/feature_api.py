@@ -164,9 +164,9 @@ class World:
         return make_holder(role, held_on[role.level])
 
 
-def make_world() -> World:
-    """Make what the cases play in."""
-    cast = make_cast()
+def make_world(cast: Cast | None = None) -> World:
+    """Make what the cases play in, around a new cast unless one is given."""
+    cast = cast or make_cast()
     other = create_instance("Other", public_id="other", domains=["other.example"])
     initech = create_organization(other, "Initech", public_id="initech")
     dave = create_user(initech, "dave", public_id="dave")
@@ -211,12 +211,8 @@ def prepare(world: World, case: dict[str, Any]) -> None:
         lock_feature(world.owner(name), feature, **BY)
 
 
-def check_case(case: dict[str, Any], caller: Caller, world: World | None = None) -> None:
-    """Play a case through a way in. AssertionError where it came out otherwise.
-
-    The world is a new one unless it is given, for those who play a case through several ways.
-    """
-    world = world or make_world()
+def check_case(case: dict[str, Any], caller: Caller, world: World) -> None:
+    """Play a case in a world through a way in. AssertionError where it came out otherwise."""
     prepare(world, case)
     token = world.token(case.get("as", "root"))
     last_event = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
@@ -246,9 +242,8 @@ def permission_table() -> dict[str, Any]:
     return table
 
 
-def find_outcomes(actor: str, caller: Caller, world: World | None = None) -> dict[str, list[str]]:
+def find_outcomes(actor: str, caller: Caller, world: World) -> dict[str, list[str]]:
     """Make every call of the permission table as an actor; return the names by what came out."""
-    world = world or make_world()
     token = world.token(actor)
     own_id = User.objects.get(tokens=AccessToken.objects.latest("pk")).public_id
     found: dict[str, list[str]] = {"allowed": [], "unknown": [], "refused": []}

@@ -69,7 +69,8 @@ def wait_until_ready(process, port):
                 if client.getresponse().status == 200:
                     return
             except OSError:
-                time.sleep(0.05)
+                pass
+        time.sleep(0.05)
     pytest.fail("the server does not start")
 
 

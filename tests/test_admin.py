@@ -13,7 +13,7 @@ from clients.models import ApiClient
 from features.services import set_features
 from tenancy.models import System, User
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import BY, make_cast, make_holder, token_for
+from tests.factories import BY, make_holder, token_for
 
 LISTS = [
     *("tenancy_system", "tenancy_instance", "tenancy_organization", "tenancy_user"),
@@ -22,8 +22,7 @@ LISTS = [
 
 
 @pytest.fixture
-def cast(db):
-    cast = make_cast()
+def cast(cast):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     for owner in (System(), cast.instance, cast.acme, cast.globex, cast.bob, cast.carol):
         set_features(owner, {"actions": True}, **BY)

@@ -8,12 +8,11 @@ from features.models import OrganizationOverride, UserOverride
 from features.services import lock_feature, overrides_of, set_features
 from tenancy.models import User
 from tenancy.services import create_organization
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     for owner in (cast.acme, cast.globex):
         set_features(owner, {"actions": True, "user_schema": True}, **BY)

@@ -10,12 +10,11 @@ from access.services import digest_of
 from clients.models import ApiClient
 from tenancy.models import User
 from tests.admin_forms import page_of, sign_in, text_of
-from tests.factories import make_cast, make_client, make_holder
+from tests.factories import make_client, make_holder
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

@@ -19,7 +19,7 @@ from security.services import patch_security_settings
 from tenancy.models import System, User
 from tenancy.services import create_instance, create_organization, create_user
 from tests.admin_addresses import furnish, pages_of
-from tests.factories import BY, ORIGIN, TESTER, make_cast, make_client, make_feature, token_for
+from tests.factories import BY, ORIGIN, TESTER, make_client, make_feature, token_for
 
 SEARCHES = [
     *("/admin/search/?q=more", "/admin/search/?q=actions", "/admin/suggest/?kind=user&q=more"),
@@ -33,8 +33,7 @@ pytestmark = pytest.mark.once  # the statements are the same
 
 
 @pytest.fixture
-def cast(db):
-    cast = make_cast()
+def cast(cast):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     furnish(cast)
     return cast

@@ -9,12 +9,10 @@ from events.models import Event
 from features.models import Feature
 from tenancy.models import User
 from tests.admin_forms import page_of, text_of
-from tests.factories import make_cast
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

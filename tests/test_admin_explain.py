@@ -9,12 +9,11 @@ from access.actors import author_of
 from features.services import set_features
 from tenancy.models import User
 from tests.admin_forms import field, grid_of
-from tests.factories import BY, ORIGIN, make_cast, make_feature
+from tests.factories import BY, ORIGIN, make_feature
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

@@ -5,12 +5,11 @@ from django.urls import reverse
 
 from features.services import set_features
 from tenancy.models import System, User
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

@@ -7,12 +7,11 @@ from django.urls import reverse
 
 from tenancy.models import System, User
 from tests.admin_forms import page_of, text_of
-from tests.factories import make_cast, make_client
+from tests.factories import make_client
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

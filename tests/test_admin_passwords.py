@@ -13,17 +13,12 @@ from security.services import set_security_settings
 from security.settings import SecuritySettings
 from tenancy.models import System, User
 from tests.admin_forms import page_of, sign_in, text_of
-from tests.factories import BY, basic, make_cast, make_client, make_holder, token_for
+from tests.factories import BY, basic, make_client, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "quite a long pass phrase"
 SET = {"password": PASSWORD, "password_again": PASSWORD}
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def address_of(user):

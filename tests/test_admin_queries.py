@@ -9,12 +9,11 @@ from tenancy.models import User
 from tenancy.revision import touch_revision
 from tenancy.services import create_organization, create_user
 from tests.admin_forms import grid_of
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

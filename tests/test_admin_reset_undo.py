@@ -9,12 +9,11 @@ from events.models import Event
 from features.services import lock_feature, overrides_of, set_features
 from tenancy.models import User
 from tests.admin_forms import field, form_of, grid_of, own
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

@@ -9,12 +9,11 @@ from access.services import grant_role
 from events.models import Event
 from tenancy.models import User
 from tests.admin_forms import page_of, sign_in
-from tests.factories import BY, make_cast, make_holder, token_for
+from tests.factories import BY, make_holder, token_for
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

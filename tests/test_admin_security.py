@@ -8,12 +8,11 @@ from events.models import Event
 from security.services import read_settings
 from tenancy.models import User
 from tests.admin_forms import sign_in, text_of
-from tests.factories import make_cast, make_holder
+from tests.factories import make_holder
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

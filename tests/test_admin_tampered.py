@@ -11,12 +11,11 @@ from events.models import Event
 from features.models import Feature
 from features.services import set_features
 from tests.admin_forms import field, form_of, grid_of, own, page_of
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     client.force_login(cast.root)
     return cast
 

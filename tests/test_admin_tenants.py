@@ -7,12 +7,11 @@ from access.permissions import Role
 from events.models import Event
 from tenancy.models import Instance, Organization, User
 from tests.admin_forms import page_of, sign_in, text_of
-from tests.factories import make_cast, make_holder
+from tests.factories import make_holder
 
 
 @pytest.fixture
-def cast(db, client):
-    cast = make_cast()
+def cast(cast, client):
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     client.force_login(cast.root)
     return cast

@@ -11,14 +11,13 @@ from access.services import digest_of, grant_role, issue_token
 from events.models import Event
 from tenancy.models import System
 from tests.admin_forms import sign_in, text_of
-from tests.factories import BY, make_cast, make_holder
+from tests.factories import BY, make_holder
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast(client):
-    cast = make_cast()
+def cast(cast, client):
     client.force_login(cast.root)
     return cast
 

@@ -9,12 +9,11 @@ from events.models import Event
 from features.services import set_features
 from tenancy.models import System
 from tests.admin_forms import page_of, sign_in, text_of
-from tests.factories import BY, make_cast, make_holder
+from tests.factories import BY, make_holder
 
 
 @pytest.fixture
-def cast(db):
-    cast = make_cast()
+def cast(cast):
     set_features(cast.acme, {"actions": True}, **BY)
     return cast
 

@@ -18,15 +18,10 @@ from features.defining import (
 from features.definitions import UnknownFeature, current_definitions
 from features.models import Feature
 from features.services import explain, set_features
-from tests.factories import BY, make_cast
+from tests.factories import BY
 from tests.test_features_bulk import shell
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def make(key="theme", **fields):

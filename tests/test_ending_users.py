@@ -8,14 +8,9 @@ from access.services import grant_role
 from access.tenants import change_tenant
 from events.models import Event
 from tenancy.models import System, User
-from tests.factories import BY, make_cast, make_holder, token_for
+from tests.factories import BY, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def call(client, verb, user, body=None, *, by):

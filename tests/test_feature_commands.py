@@ -16,14 +16,9 @@ from features.services import explain, lock_feature, overrides_of, set_features
 from tenancy.levels import Level
 from tenancy.models import System
 from tests.commanding import define, fail, run
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def value_of(owner, feature: str):

@@ -11,14 +11,9 @@ from features.models import Feature
 from features.services import lock_feature, set_features
 from tenancy.models import System
 from tests.commanding import define, run
-from tests.factories import BY, make_cast, token_for
+from tests.factories import BY, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def test_features_show__json__is_what_the_api_answers(cast, client):

@@ -13,17 +13,12 @@ from events.models import Event, Run, RunState
 from features.services import explain, lock_feature, set_features
 from tenancy.models import System
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 pytestmark = pytest.mark.django_db
 
 HEADER = "level,owner,feature,value\n"
 FEATURE = "login_default_org"
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

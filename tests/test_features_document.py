@@ -14,7 +14,7 @@ from features.models import OVERRIDES, Feature
 from features.services import lock_feature, overrides_of, set_features
 from tenancy.models import System
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import BY, make_cast
+from tests.factories import BY
 from tests.test_features_bulk import shell
 
 pytestmark = pytest.mark.django_db
@@ -23,8 +23,7 @@ FEATURE = "login_default_org"
 
 
 @pytest.fixture
-def cast():
-    cast = make_cast()
+def cast(cast):
     other = create_instance("Other", public_id="no")
     create_user(create_organization(other, "O", public_id="012"), "on", public_id="on")
     return cast

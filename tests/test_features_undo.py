@@ -7,17 +7,12 @@ import pytest
 from access.commands import Exit
 from events.models import Event, Run
 from features.services import explain, overrides_of, set_features
-from tests.factories import BY, make_cast
+from tests.factories import BY
 from tests.test_features_bulk import shell
 
 pytestmark = pytest.mark.django_db
 
 FEATURE = "login_default_org"
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from security.origins import BadOrigin, parse_origin, parse_origins
 from tenancy.models import System
 from tenancy.translation import translate
 from tests.admin_forms import field, form_of, grid_of, sign_in, text_of
-from tests.factories import BY, make_cast, make_client, make_feature, make_holder
+from tests.factories import BY, make_client, make_feature, make_holder
 
 pytestmark = pytest.mark.once
 
@@ -65,11 +65,6 @@ def english_in(response):
     words = Words()
     words.feed(text_of(response))
     return [text for text in words.said if ENGLISH.search(text)]
-
-
-@pytest.fixture
-def cast(db):
-    return make_cast()
 
 
 @pytest.fixture

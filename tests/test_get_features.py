@@ -17,15 +17,10 @@ from features.services import (
 )
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import System
-from tests.factories import BY, change_feature, make_cast, make_feature
+from tests.factories import BY, change_feature, make_feature
 from tests.feature_owners import effective, events_of, make_features, own_values
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture(params=OWNED_LEVELS, ids=lambda level: level.label)

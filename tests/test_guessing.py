@@ -7,16 +7,14 @@ from django.test import Client
 from config.settings import AXES_FAILURE_LIMIT
 from tenancy.models import User
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import make_cast
 
 PASSWORD = "a long passphrase"
 OTHER = "shop.example"
 
 
 @pytest.fixture
-def cast(db):
+def cast(cast):
     """Two people of one name in two instances, and an operator."""
-    cast = make_cast()
     other = create_organization(create_instance("Shop", public_id="shop", domains=[OTHER]), "Shop")
     for organization in (cast.acme, other):
         user = create_user(organization, "nora")

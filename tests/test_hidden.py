@@ -11,14 +11,9 @@ from clients.services import set_networks
 from events.models import Run, RunState
 from features.services import set_features
 from tenancy.services import create_instance, create_organization
-from tests.factories import BY, basic, make_cast, make_client, make_holder, token_for
+from tests.factories import BY, basic, make_client, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def post(client, token, path, body):

@@ -8,16 +8,11 @@ from django.utils import timezone
 
 from access.models import Membership
 from events.models import Event
-from tests.factories import make_cast, token_for
+from tests.factories import token_for
 
 pytestmark = pytest.mark.django_db
 
 BODY = {"id": "dave", "username": "dave", "organization": "acme"}
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ from access.services import grant_role
 from security.services import set_security_settings
 from security.settings import SecuritySettings
 from tests.admin_forms import grid_of, sign_in, text_of
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast():
-    cast = make_cast()
+def cast(cast):
     set_security_settings(cast.instance, SecuritySettings(impersonation_enabled=True), **BY)
     return cast
 

@@ -10,14 +10,13 @@ from events.models import Event
 from security.impersonation import start_impersonation
 from security.services import patch_security_settings
 from tenancy.models import System
-from tests.factories import BY, ORIGIN, make_cast, make_holder, token_for
+from tests.factories import BY, ORIGIN, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast():
-    cast = make_cast()
+def cast(cast):
     patch_security_settings(cast.instance, {"impersonation_enabled": True}, **BY)
     return cast
 

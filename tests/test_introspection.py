@@ -1,6 +1,5 @@
 """Introspection: what a client learns about a token of its instance, and about any other."""
 
-import pytest
 from django.utils import timezone
 
 from access.models import AccessToken
@@ -9,15 +8,9 @@ from clients.services import set_client_features
 from tenancy.services import create_instance, create_organization, create_user
 from tests.exchanging import (
     INTROSPECT,
-    Stage,
     error_of,
 )
 from tests.factories import BY, token_for
-
-
-@pytest.fixture
-def stage(db):
-    return Stage()
 
 
 def test_introspect__impersonation__names_both_and_the_client(stage):

@@ -8,15 +8,10 @@ from features.models import Feature
 from features.services import set_features
 from tenancy.models import System
 from tenancy.services import create_instance
-from tests.factories import BY, make_cast, make_feature, make_holder, token_for
+from tests.factories import BY, make_feature, make_holder, token_for
 from tests.rest import assert_error, send
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

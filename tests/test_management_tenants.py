@@ -6,14 +6,9 @@ from access.permissions import Role
 from events.models import Event
 from tenancy.models import System, User
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import make_cast, make_holder, token_for
+from tests.factories import make_holder, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def call(client, token, verb, path, body=None, **headers):

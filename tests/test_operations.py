@@ -3,14 +3,9 @@
 import pytest
 
 from access.throttling import Buckets
-from tests.factories import make_cast, token_for
+from tests.factories import token_for
 
 PATH = "/v2/features/instance?inheritance=true"
-
-
-@pytest.fixture
-def cast(db):
-    return make_cast()
 
 
 def read(client, token, **headers):

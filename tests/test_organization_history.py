@@ -15,15 +15,14 @@ from access.tenants import change_tenant, create_organization, create_user
 from events.models import Event
 from features.services import set_features
 from tests.admin_forms import sign_in
-from tests.factories import BY, make_cast, make_client, make_holder, token_for
+from tests.factories import BY, make_client, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast():
+def cast(cast):
     """Acme and Globex with the same history each; what is Globex's is named so."""
-    cast = make_cast()
     Event.objects.all().delete()
     for organization, user in ((cast.acme, cast.bob), (cast.globex, cast.carol)):
         change_tenant(organization, {"name": f"New {organization.name}"}, **BY)

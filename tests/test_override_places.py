@@ -7,7 +7,7 @@ from features.models import OrganizationOverride, UserOverride
 from features.services import lock_feature, reset_features, set_features
 from tenancy.models import User
 from tests.admin_forms import field, form_of, grid_of, sign_in
-from tests.factories import BY, make_cast
+from tests.factories import BY
 from tests.planning import make_plan, row
 from tests.replay import misplaced
 from tests.rest import RootApi, send
@@ -16,11 +16,6 @@ from tests.test_features_bulk import shell
 pytestmark = pytest.mark.django_db
 FEATURE = "user_schema"
 OWNERS = ("bob", "carol", "root")
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def by_service(client, cast, tmp_path):

@@ -11,7 +11,7 @@ from security.headers import CONTENT_POLICY, page_headers, same_site
 from security.services import set_security_settings
 from security.settings import SecuritySettings
 from tenancy.services import create_instance
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 ORIGINS = ("https://app.example.com", "https://*.example.org")
 EMBEDDED = SecuritySettings(True, ORIGINS)
@@ -23,11 +23,6 @@ STATES = [
     (EMBEDDED, ALLOWED, None),
 ]
 PAGES = ["/admin/login/", "/admin/", "/", "/nowhere", "/admin/nowhere/", "/clients/nowhere"]
-
-
-@pytest.fixture
-def cast(db):
-    return make_cast()
 
 
 def ancestors_of(response):

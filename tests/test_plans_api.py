@@ -12,16 +12,11 @@ from features.models import StoredChange, StoredPlan, UserOverride
 from features.services import lock_feature, set_features
 from tenancy.models import Organization, System
 from tenancy.services import create_instance, create_user
-from tests.factories import BY, change_feature, make_cast, make_feature, make_holder
+from tests.factories import BY, change_feature, make_feature, make_holder
 from tests.planning import caller, make_plan, make_users, row
 from tests.rest import assert_error
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

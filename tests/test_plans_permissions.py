@@ -8,16 +8,11 @@ from access.models import Membership
 from access.permissions import Role
 from access.services import grant_role, revoke_role
 from features.models import UserOverride
-from tests.factories import BY, make_cast, make_holder
+from tests.factories import BY, make_holder
 from tests.planning import caller, make_plan, make_users, row
 from tests.rest import assert_error
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

@@ -4,14 +4,8 @@ import pytest
 
 from tenancy.references import BadReference, find_by_reference
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import make_cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.mark.parametrize("name", ["instance", "acme", "bob", "root"])

@@ -8,15 +8,10 @@ from events.models import Event, Surface
 from rpc.gen.feature_service_v2_pb2 import (
     SetUserFeatureRequest,
 )
-from tests.factories import basic, make_cast, make_client, token_for
+from tests.factories import basic, make_client, token_for
 from tests.rpc_posts import GET, HEALTH, JSON, REST, SERVICE, SET, post, written
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

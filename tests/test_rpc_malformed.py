@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from tests.factories import make_cast, token_for
+from tests.factories import token_for
 from tests.rpc_posts import (
     GET,
     GRPC_WEB,
@@ -22,11 +22,6 @@ from tests.rpc_posts import (
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

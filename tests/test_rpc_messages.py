@@ -10,15 +10,10 @@ from rpc.gen.feature_service_v2_pb2 import (
 )
 from rpc.gen.feature_v2_pb2 import LoginV2
 from tenancy.revision import touch_revision
-from tests.factories import make_cast, token_for
+from tests.factories import token_for
 from tests.rpc_posts import GET, PROTO, SERVICE, SET, post, written
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

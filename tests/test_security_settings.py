@@ -6,7 +6,7 @@ from django.test import Client
 from access.permissions import Role
 from events.models import Event
 from tenancy.services import create_instance, create_organization
-from tests.factories import make_cast, make_holder, token_for
+from tests.factories import make_holder, token_for
 
 PATHS = [
     f"/{prefix}/{name}/security" for prefix in ("v2", "v2beta") for name in ("settings", "policies")
@@ -59,11 +59,6 @@ WRONG = [
     ),
     ({"": True}, [""]),
 ]
-
-
-@pytest.fixture
-def cast(db):
-    return make_cast()
 
 
 @pytest.fixture

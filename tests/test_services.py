@@ -21,18 +21,13 @@ from features.services import (
 )
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import System
-from tests.factories import BY, change_feature, make_cast, make_feature
+from tests.factories import BY, change_feature, make_feature
 from tests.feature_owners import effective, events_of, make_features, own_values
 
 pytestmark = pytest.mark.django_db
 
 
 PAIRS = [(above, below) for above in OWNED_LEVELS for below in OWNED_LEVELS if above < below]
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture(params=OWNED_LEVELS, ids=lambda level: level.label)

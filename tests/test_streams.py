@@ -9,14 +9,9 @@ from access.tenants import change_tenant, create_organization, create_user
 from features.services import set_features
 from security.services import set_security_settings
 from security.settings import SecuritySettings
-from tests.factories import BY, make_cast, make_client, make_holder, token_for
+from tests.factories import BY, make_client, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture

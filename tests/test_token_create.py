@@ -14,14 +14,9 @@ from access.permissions import Role
 from access.services import grant_role
 from clients.services import create_client
 from events.models import Event
-from tests.factories import BY, make_cast
+from tests.factories import BY
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 def create(*arguments: str) -> str:

@@ -20,17 +20,11 @@ from tests.exchanging import (
     MISSING,
     TOKEN,
     USER_ID,
-    Stage,
     bearer,
     error_of,
     put,
 )
 from tests.factories import BY, basic, make_client, make_holder, token_for
-
-
-@pytest.fixture
-def stage(db):
-    return Stage()
 
 
 def test_exchange__allowed__gives_a_token_that_acts_as_the_subject(stage):

@@ -17,17 +17,11 @@ from tenancy.services import create_instance
 from tests.exchanging import (
     ACCESS_TOKEN,
     FEATURES,
-    Stage,
     bearer,
     error_of,
     put,
 )
 from tests.factories import BY, make_holder, token_for
-
-
-@pytest.fixture
-def stage(db):
-    return Stage()
 
 
 def test_scope__narrower__is_all_that_the_token_may(stage):

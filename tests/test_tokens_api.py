@@ -12,7 +12,7 @@ from clients.services import disable_client, set_client_features, set_networks
 from events.models import Event
 from tenancy.models import System
 from tenancy.services import create_instance, create_organization, create_user
-from tests.factories import BY, basic, make_cast, make_client, make_holder, token_for
+from tests.factories import BY, basic, make_client, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
 
@@ -20,11 +20,6 @@ PATH = "/api/v1/tokens"
 OWN = "/v2/features/user/{}?inheritance=true"
 ORGANIZATION = "/v2/features/organization/acme"
 ON = {"loginDefaultOrg": True}
-
-
-@pytest.fixture
-def cast():
-    return make_cast()
 
 
 @pytest.fixture
