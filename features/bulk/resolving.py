@@ -96,12 +96,12 @@ def resolve_owners(staging: Staging) -> None:
 
 def add_absent(staging: Staging, instances: list[int], sections: set[str]) -> None:
     """Add what owners set and no row speaks of, to be reset: of the instances and sections only."""
-    inside = f"o.instance_id IN ({', '.join(map(str, instances)) or 'NULL'})"
+    inside = f"v.instance_id IN ({', '.join(map(str, instances)) or 'NULL'})"
     scopes = {
         Level.SYSTEM: ["true"] if "system" in sections else [],
-        Level.INSTANCE: [inside.replace("o.instance_id", "o.id")],
+        Level.INSTANCE: [inside.replace("v.instance_id", "v.owner_id")],
         Level.ORGANIZATION: [inside],
-        Level.USER: [inside, *(["o.instance_id IS NULL"] if "operators" in sections else [])],
+        Level.USER: [inside, *(["v.instance_id IS NULL"] if "operators" in sections else [])],
     }
     for level, conditions in scopes.items():
         for table, condition in zip(OWNER_TABLES[level], conditions, strict=False):
