@@ -34,10 +34,20 @@ class Ordering:
         """Return the rows of all parts, each once, in order; each part is in order already."""
         if len(parts) == 1:
             return list(parts[0])
-        rows = {row.pk: row for part in parts for row in part}.values()
+        rows = {row.pk: row for part in parts for row in part}
+        if any(isinstance(getattr(row, self.column), str) for row in rows.values()):
+            return self._collate(rows)
         return sorted(
-            rows, key=lambda row: (getattr(row, self.column), row.pk), reverse=self.descending
+            rows.values(),
+            key=lambda row: (getattr(row, self.column), row.pk),
+            reverse=self.descending,
         )
+
+    def _collate(self, rows: Mapping[int, Any]) -> list[Any]:
+        """Return rows in the order that the database gives their texts, which it alone knows."""
+        model = type(next(iter(rows.values())))
+        found = model._default_manager.filter(pk__in=rows)
+        return [rows[key] for key in self.apply(found).values_list("pk", flat=True)]
 
     def after(self, value: Any, key: int) -> list[Q]:
         """Return the filters of what follows the row with that value and key, in their order.

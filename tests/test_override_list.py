@@ -11,7 +11,7 @@ from access.permissions import Role
 from access.policy import may_see
 from access.services import grant_role
 from api.pagination import DEFAULT_LIMIT
-from api.views import overrides as view
+from api.views import base as view
 from api.views.overrides import make_cursor
 from features.models import OVERRIDES, Feature, UserOverride
 from features.services import lock_feature, set_features

@@ -24,6 +24,7 @@ from tenancy.spelling import did_you_mean
 
 Filter = Callable[[QuerySet[Any], str], QuerySet[Any]]
 
+MERGED = 20  # keys whose rows are read each for itself; of more, all are collected and sorted
 MAX_FILTER = 254  # characters, as many as an email may have
 PAGING = ("order", "limit", "cursor")
 
@@ -172,6 +173,16 @@ def holds(column: str, *keys: int, finds: bool = True) -> Exact | In:
     """
     side = F(column) if finds else Unindexed(F(column))
     return Exact(side, keys[0]) if len(keys) == 1 else In(side, keys)
+
+
+def holds_each(column: str, keys: Collection[int]) -> list[Exact | In]:
+    """Return the conditions of a list's parts, one for each key; of more than MERGED one for all.
+
+    The rows of several keys are in no index in order: all of them would be collected and sorted.
+    """
+    if len(keys) > MERGED:
+        return [holds(column, *keys)]
+    return [holds(column, key) for key in sorted(keys)]
 
 
 def exact(column: str) -> Filter:

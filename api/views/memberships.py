@@ -1,5 +1,6 @@
 """Memberships: the roles that users hold."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from django.core.exceptions import ValidationError
@@ -22,7 +23,7 @@ from access.policy import (
 from access.services import grant_role, revoke_role
 from api.pagination import Ordering
 from api.serializers import MembershipSerializer
-from api.views.base import Filter, ResourceViewSet, holds, one_of
+from api.views.base import Filter, ResourceViewSet, holds, holds_each, one_of
 from tenancy.levels import Level
 from tenancy.models import Owner
 from tenancy.prepared import PreparedQuery
@@ -53,11 +54,19 @@ class MembershipViewSet(ResourceViewSet):
         if allows(self.actor, READ, self.instance):
             finds = not self.is_asked_for("user", "organization")
             return rows.filter(holds("instance", self.instance.pk, finds=finds))
-        keys = granted_organizations(self.actor, READ)
         return rows.filter(
             holds("instance", self.instance.pk, finds=False),
-            holds("organization", *keys, finds=not self.is_asked_for("user")),
+            holds("organization", *granted_organizations(self.actor, READ), finds=False),
         )
+
+    def parts(self) -> Sequence[QuerySet[Membership]]:
+        """Return the list as a whole, or by the organizations of who does not see all of it."""
+        if allows(self.actor, READ, self.instance) or self.is_asked_for("user", "organization"):
+            return [self.rows()]
+        keys = granted_organizations(self.actor, READ)
+        return [self.rows().filter(part) for part in holds_each("organization", keys)] or [
+            self.rows()
+        ]
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one membership."""

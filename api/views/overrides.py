@@ -15,7 +15,7 @@ from access.policy import OVERRIDE_PATHS, allows, granted_organizations, visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
-from api.views.base import ManagementViewSet, holds, refuse_unknown
+from api.views.base import ManagementViewSet, holds, holds_each, refuse_unknown
 from features.bulk.plan import write_reference
 from features.definitions import definitions_at
 from features.models import OVERRIDES
@@ -27,7 +27,6 @@ from tenancy.lookups import Unindexed
 SALT = "strata.api.overrides"
 PARAMETERS = ("level", "owner", "feature", "locked", "limit", "cursor")
 FLAGS = {"true": True, "false": False}
-MERGED = 20  # organizations that are read each for itself; of more, all is collected and sorted
 
 
 class Start(NamedTuple):
@@ -103,9 +102,7 @@ class OverrideViewSet(ManagementViewSet):
         here = Q(Exact(Unindexed(F("instance_id")), self.instance.pk))
         if level is Level.ORGANIZATION:
             return [here & Q(holds("owner", *keys))] if keys else []
-        if len(keys) > MERGED:
-            return [here & Q(organization__in=keys)]
-        return [here & Q(organization=key) for key in keys]
+        return [here & Q(part) for part in holds_each("organization", keys)]
 
     def _render(self, row: Any) -> dict[str, Any]:
         level = row.level

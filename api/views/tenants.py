@@ -1,5 +1,6 @@
 """Instances, organizations and users: who exists."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -22,7 +23,7 @@ from access.tenants import (
 )
 from api.pagination import Ordering
 from api.serializers import InstanceSerializer, OrganizationSerializer, UserSerializer
-from api.views.base import Filter, ResourceViewSet, holds, prefix
+from api.views.base import Filter, ResourceViewSet, holds, holds_each, prefix
 from events.services import StreamKey, lock_stream
 from tenancy.levels import Level
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
@@ -228,8 +229,17 @@ class UserViewSet(TenantViewSet):
             return rows.filter(instance=self.instance)
         return rows.filter(
             holds("instance", self.instance.pk, finds=False),
-            holds("organization", *granted_organizations(self.actor, SEES_USERS)),
+            holds("organization", *granted_organizations(self.actor, SEES_USERS), finds=False),
         )
+
+    def parts(self) -> Sequence[QuerySet[User]]:
+        """Return the list as a whole, or by the organizations of who does not see all of it."""
+        if allows(self.actor, SEES_USERS, self.instance) or self.is_asked_for("organization"):
+            return [self.rows()]
+        keys = granted_organizations(self.actor, SEES_USERS)
+        return [self.rows().filter(part) for part in holds_each("organization", keys)] or [
+            self.rows()
+        ]
 
     def create(self, request: Request) -> Response:
         """Create a user of an organization that the caller may put users into."""
