@@ -7,13 +7,13 @@ from operator import or_
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import Exact, In
 from django.utils.translation import gettext as _
 
 from access.actors import SUPERUSER, Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
-from events.models import Event
+from events.models import Event, Stream
 from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.lookups import Unindexed
 from tenancy.models import Instance, Owner, System, User
@@ -264,9 +264,12 @@ def writable(actor: Actor, level: Level, paths: Mapping[Level, Paths] = OWNER_PA
     return covered(actor, Permission.on_features(level, Action.WRITE), paths[level])
 
 
-def visible_events(actor: Actor) -> Q:
-    """Return the filter of the events that the actor sees: of owners that they see, and more."""
-    return _any_of(scope.events() for scope in _seen_scopes(actor))
+def visible_events(actor: Actor, *, finds: bool = True) -> Q:
+    """Return the filter of the events that the actor sees: of owners that they see, and more.
+
+    Unless it ``finds`` them, SQLite only tests what something narrower has found.
+    """
+    return _any_of(scope.events(F if finds else Unindexed) for scope in _seen_scopes(actor))
 
 
 def events_seen_in(
@@ -305,14 +308,13 @@ def sees_event(actor: Actor, event: Event) -> bool:
     return any(scope.holds(event) for scope in _seen_scopes(actor))
 
 
-def events_of(level: Level, instance: str, owner: str, prefix: str = "stream__") -> Q:
-    """Return the filter of one owner's events: of its features, and what else is recorded of it.
+def streams_of(level: Level, instance: str, owner: str) -> QuerySet[Stream]:
+    """Return one owner's streams: of its features, and what else is recorded of it.
 
-    The owner may be gone: the texts are those of its streams, to which ``prefix`` leads.
+    The owner may be gone: the texts are those of its streams.
     """
     kinds = [kind for kind in SEEN_IN if kind.partition(".")[0] == level.label]
-    named = {"kind__in": kinds, "instance": instance, "owner": owner}
-    return Q(**{f"{prefix}{name}": value for name, value in named.items()})
+    return Stream.objects.filter(kind__in=kinds, instance=instance, owner=owner)
 
 
 def changeable_events(actor: Actor) -> Q:

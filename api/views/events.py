@@ -15,13 +15,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.policy import ABOVE_INSTANCES, events_of, events_seen_in, sees_event, sees_events_of
+from access.policy import ABOVE_INSTANCES, events_seen_in, sees_event, sees_events_of, streams_of
 from access.undoing import why_final
 from api.pagination import Ordering
 from api.references import read_reference
 from api.undoing import BulkMixin, undo
 from api.views.base import ManagementViewSet, ResourceViewSet, check_filter, exact
-from events.models import Event, Run, Stream
+from events.models import Event, Run
 from features.bulk.plan import write_reference
 from features.serializers import render_time
 from tenancy.levels import Level
@@ -127,7 +127,7 @@ class EventViewSet(BulkMixin, ResourceViewSet):
             return []
         instance = "" if level is Level.SYSTEM else self.instance.public_id
         public_id = owner.public_id if owner else public_id  # who is gone has left a history
-        streams = Stream.objects.filter(events_of(level, instance, public_id, ""))
+        streams = streams_of(level, instance, public_id)
         return list(streams.values_list("pk", flat=True))
 
 

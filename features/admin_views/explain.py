@@ -100,7 +100,7 @@ def _last_event(actor: Actor, explanation: Any) -> Event | None:
     key = StreamKey.of(winner.owner)
     return (
         Event.objects.filter(
-            visible_events(actor),
+            visible_events(actor, finds=False),
             stream__kind=key.kind,
             stream__instance=key.instance,
             stream__owner=key.owner,

@@ -167,7 +167,7 @@ def add_last_events(actor: Actor, owner: Owner, rows: Sequence[Row]) -> None:
         streams |= Q(stream__kind=key.kind, stream__instance=key.instance, stream__owner=key.owner)
     wanted = {row.definition.key: row.effective.source.label for row in rows}
     newest = (
-        Event.objects.filter(visible_events(actor), streams, subject__in=list(wanted))
+        Event.objects.filter(visible_events(actor, finds=False), streams, subject__in=list(wanted))
         .order_by()
         .values("stream", "subject")
         .annotate(last=Max("pk"))
