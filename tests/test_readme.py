@@ -60,17 +60,21 @@ def shell(tmp_path_factory):
         server.communicate(timeout=30)
 
 
+@pytest.fixture(scope="module")
+def told(shell):
+    """Tell the story once, reading once more while the value is set; return what each line said."""
+    tokens, story = TOKENS.splitlines(), STORY.splitlines()
+    on, effective, off, explain, inherits = story
+    lines = [on, effective, off, effective, explain, inherits, effective, explain]
+    return shell(*tokens, *lines)[-len(lines) :]
+
+
 def test_readme__start__is_two_commands():
     assert START.splitlines() == ["cd strata", "./run"]
 
 
-def test_readme__story__is_told_by_its_five_lines(shell):
-    tokens, story = TOKENS.splitlines(), STORY.splitlines()
-    assert len(story) == 5
-
-    _, _, on, effective, off, explained, inherits, at_last, at_last_explained = shell(
-        *tokens, *story, story[1], story[3]
-    )
+def test_readme__story__is_told_by_its_five_lines(told):
+    on, effective, off, _, explained, inherits, at_last, at_last_explained = told
 
     assert json.loads(on)["details"]["resourceOwner"] == "SYSTEM"
     inherited = {"enabled": True, "source": "SOURCE_SYSTEM"}
@@ -83,20 +87,17 @@ def test_readme__story__is_told_by_its_five_lines(shell):
     assert "\nOn, because the system set it on" in at_last_explained
 
 
-def test_readme__explanation__is_what_the_command_prints(shell):
+def test_readme__explanation__is_what_the_command_prints(told):
     shown = (BASE_DIR / "README.md").read_text().split("```text\n")[1].split("```")[0]
-    story = STORY.splitlines()
 
-    *_, printed = shell(*TOKENS.splitlines(), story[0], story[2], story[3])
+    printed = told[4]
 
     without_date = [re.sub(r" on .*\.$", "", text.strip()) for text in (printed, shown)]
     assert without_date[0] == without_date[1]
 
 
-def test_readme__organization_value__wins_while_it_is_set(shell):
-    story = STORY.splitlines()
-
-    *_, effective = shell(*TOKENS.splitlines(), story[0], story[2], story[1])
+def test_readme__organization_value__wins_while_it_is_set(told):
+    effective = told[3]
 
     assert json.loads(effective)["loginDefaultOrg"] == {
         "enabled": False,
