@@ -46,8 +46,8 @@ class IdempotentMixin(ViewSet):
         """Put the key's bookkeeping around the verb's handler, once the caller is known."""
         super().initial(request, *args, **kwargs)
         verb = str(request.method)
-        key = request.headers.get(HEADER)
-        if key is not None and verb in UNSAFE:
+        key = request.headers.get(HEADER) if verb in UNSAFE else None
+        if key is not None:
             handler = getattr(self, verb.lower(), None)
             if handler is not None:
                 setattr(self, verb.lower(), self._once(_check_key(key), handler))

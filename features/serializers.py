@@ -217,9 +217,12 @@ def render_change(owner: Owner, change: Change) -> dict[str, Any]:
     }
 
 
+_encode_in_order = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
 def hash_tag(body: Mapping[str, Any]) -> str:
     """Return the entity tag of an inherited view: a hash over all that the answer says."""
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False)
+    text = _encode_in_order(body)
     return f'"h{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 

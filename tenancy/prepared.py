@@ -33,7 +33,7 @@ class PreparedQuery(Generic[AnyModel]):
     def __call__(self, *values: Parameter) -> list[AnyModel]:
         """Return the objects for the values, in the order of the stand-ins."""
         compiler, sql, parameters = self._composed
-        given = dict(zip(map(_adapt, self._stand_ins), map(_adapt, values), strict=True))
+        given = dict(zip(self._adapted, map(_adapt, values), strict=True))
         with connection.cursor() as cursor:
             cursor.execute(sql, {name: given.get(each, each) for name, each in parameters.items()})
             rows = cursor.fetchall()
@@ -51,6 +51,10 @@ class PreparedQuery(Generic[AnyModel]):
         for name, position in compiler.annotation_col_map.items():
             setattr(found, name, row[position])
         return found
+
+    @cached_property
+    def _adapted(self) -> tuple[Parameter, ...]:
+        return tuple(map(_adapt, self._stand_ins))
 
     @cached_property
     def _composed(self) -> tuple[Any, str, dict[str, Any]]:
