@@ -173,8 +173,7 @@ OF_SMALL = [
 
 @counts_steps
 @pytest.mark.parametrize("role", [Role.IAM_OWNER, Role.ORG_OWNER])
-@pytest.mark.parametrize("query", OF_SMALL)
-def test_list__of_a_small_place__takes_no_more_steps_for_all_that_others_do(client, role, query):
+def test_list__of_a_small_place__takes_no_more_steps_for_all_that_others_do(client, role):
     cast = make_cast()
     small = create_instance("Small", public_id="small", domains=["small.example"])
     few = create_organization(small, "Few", public_id="few")
@@ -182,11 +181,16 @@ def test_list__of_a_small_place__takes_no_more_steps_for_all_that_others_do(clie
     append(StreamKey.of(create_user(few, "una", **BY)), OTHERS[: DEFAULT_LIMIT + 10], **BY)
     api = RootApi(client, cast)
     api.token = token_for(make_holder(role, small if role is Role.IAM_OWNER else few))
-    before = count_steps(api, f"/api/v1/events{query}", Host="small.example")
 
+    def count() -> dict[str, int]:
+        paths = {query: f"/api/v1/events{query}" for query in OF_SMALL}
+        return {query: count_steps(api, paths[query], Host="small.example") for query in paths}
+
+    before = count()
     append(StreamKey.of(cast.bob), OTHERS, **BY)
 
-    assert count_steps(api, f"/api/v1/events{query}", Host="small.example") < 1.2 * before
+    after = count()
+    assert {query: steps for query, steps in after.items() if steps >= 1.2 * before[query]} == {}
 
 
 @counts_steps
