@@ -22,6 +22,7 @@ from events.services import PreconditionFailed
 from features.bulk.apply import Faulty, apply_at_once
 from features.bulk.exclusive import wait_for_turn
 from features.bulk.plan import BulkPlan, Summary, plan_rows
+from features.bulk.reach import Reach
 from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
 from features.bulk.wanted import PlannedChange
 from tenancy.levels import Level
@@ -77,7 +78,8 @@ def undo(view: Any, events: QuerySet[Event], what: str) -> Response:
     if events.filter(changeable_events(view.actor)).order_by().count() != count:
         raise MissingPermission(Permission.on_features(_nearest(events), Action.WRITE))
     options = read_options(view.body())
-    with plan_rows(undo_rows(events), interpret_undo) as plan:
+    # An id may be another owner's by now, whom the caller may not change.
+    with plan_rows(undo_rows(events), interpret_undo, reach=Reach(view.actor)) as plan:
         return answer_plan(view, plan, options, kind="undo", undoes=what, despite_faults=True)
 
 

@@ -5,9 +5,11 @@ from django.urls import reverse
 
 from access.permissions import Role
 from access.services import grant_role
+from access.tenants import delete_tenant
 from events.models import Event
 from features.services import lock_feature, overrides_of, set_features
 from tenancy.models import User
+from tenancy.services import create_user
 from tests.admin_forms import field, form_of, grid_of, own
 from tests.factories import BY
 
@@ -92,6 +94,20 @@ def test_undo__another_tenants_event__does_not_exist(cast, client):
 
     assert client.get(reverse("admin:undo_event", args=[event.pk])).status_code == 404
     assert client.post(reverse("admin:undo_event", args=[event.pk])).status_code == 404
+
+
+def test_undo__of_an_id_that_moved_with_its_next_user__changes_nothing_elsewhere(cast, client):
+    set_features(cast.bob, {"actions": True}, **BY)
+    address = reverse("admin:undo_event", args=[Event.objects.latest("pk").pk])
+    delete_tenant(cast.bob, **BY)
+    again = create_user(cast.globex, "bob", public_id="bob")
+    set_features(again, {"actions": True}, **BY)
+    client.force_login(cast.alice)
+
+    seen = client.get(address).context["preview"].signature
+    client.post(address, {"seen": seen, "confirm": "yes", "overwrite": "yes"})
+
+    assert own(again) == {"actions": True}
 
 
 def test_undo__by_a_viewer__is_refused(cast, client):

@@ -14,7 +14,7 @@ from clients.services import create_client
 from events.models import Event
 from events.services import Entry, StreamKey, append
 from features.defining import define_feature
-from features.services import set_features
+from features.services import overrides_of, set_features
 from tenancy.models import System
 from tenancy.services import create_instance, create_organization
 from tests.factories import BY, make_cast, make_holder, token_for
@@ -104,6 +104,21 @@ def test_events__from_before_they_said_it__get_the_same_places(cast):
     assert places() == before
 
 
+def test_events__from_before_they_said_it__of_a_gone_instance__are_in_no_others_list(client):
+    cast = make_cast()
+    gone = create_instance("Gone", public_id="gone")
+    set_features(gone, {"actions": True}, **BY)
+    change_tenant(gone, {"name": "Going"}, **BY)
+    delete_tenant(gone, **BY)
+    api = RootApi(client, cast)
+    before = api("GET", "/api/v1/events").json()
+    Event.objects.update(instance_key=0, organization_key=None)
+
+    import_module("events.migrations.0006_tenant_keys").fill(apps, None)
+
+    assert api("GET", "/api/v1/events").json() == before
+
+
 def test_bulk_events__of_every_level__say_where_they_belong(cast, tmp_path):
     Event.objects.all()._raw_delete("default")
     file = tmp_path / "rows.csv"
@@ -158,6 +173,22 @@ def test_history__of_an_id_that_moved_with_its_next_user__stays_with_each_organi
         }
 
     assert seen == {"alice": {"actions"}, "org_owner": {"debug_oidc_parent_error"}}
+
+
+def test_undo__of_an_id_that_moved_with_its_next_user__changes_nothing_elsewhere(client):
+    cast = make_cast()
+    set_features(cast.bob, {"actions": True}, **BY)
+    event = Event.objects.latest("pk")
+    delete_tenant(cast.bob, **BY)
+    again = create_user(cast.globex, "bob", public_id="bob", **BY)
+    set_features(again, {"actions": True}, **BY)
+    api = RootApi(client, cast)
+    api.token = token_for(cast.alice)
+
+    done = api("POST", f"/api/v1/events/{event.pk}/undo", {}).json()
+
+    assert (done["summary"]["changed"], done["summary"]["errors"]) == (0, 1)
+    assert [override.value for override in overrides_of(again).values()] == [True]
 
 
 OF_SMALL = [

@@ -33,6 +33,7 @@ from features.admin_views.previews import (
     preview_context,
 )
 from features.bulk.plan import plan_rows
+from features.bulk.reach import Reach
 from features.bulk.undo import FEATURE_KINDS, interpret_undo, undo_rows
 from features.bulk.wanted import Wanted
 from features.definitions import Definition
@@ -74,7 +75,8 @@ def _undo_features(
     origin = origin_of(request, reason_of(sent))
     run = new_run("undo", actor=actor, origin=origin, undoes=what)
     interpret = _interpret_anyway if overwrites else interpret_undo
-    with plan_rows(undo_rows(events), interpret) as plan:
+    # An id may be another owner's by now, whom the actor may not change.
+    with plan_rows(undo_rows(events), interpret, reach=Reach(actor)) as plan:
         preview = look_at(plan)
         # What has moved on is left alone; the page says so.
         if summary := carry_out(request, plan, preview, run, despite_faults=True):
