@@ -159,8 +159,10 @@ def _have_user(
         return create_user(organization, name, actor=actor, origin=origin, **fields)
     if user is None:
         return User.objects.create_user(name, public_id=name, name=_readable(name))
-    if not user.is_active or user.organization != organization:
-        user.is_active, user.organization = True, organization
+    if user.organization != organization:
+        raise ValidationError({name: "is in another organization: delete that user first"})
+    if not user.is_active:
+        user.is_active = True
         user.save()
     return user
 

@@ -64,7 +64,8 @@ class Event(models.Model):
     # Where it belongs, as it was then: the keys of the instance, and of the organization whose
     # administrators it concerns. No foreign keys, for the history outlives tenants; nor do names
     # tell, for an id that comes back may be somebody else's. No key is given out twice. Above the
-    # instances it is 0: PostgreSQL sorts what it finds by NULL.
+    # instances it is 0: PostgreSQL sorts what it finds by NULL. Of an instance that was gone before
+    # events had keys it is -1.
     instance_key = models.BigIntegerField(default=0)
     organization_key = models.BigIntegerField(null=True)
     type = models.CharField(_("type"), max_length=40)

@@ -11,13 +11,14 @@ from access.authentication import find_token
 from access.models import AccessToken
 from access.permissions import Role
 from access.services import digest_of, grant_role
+from access.tenants import delete_tenant
 from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient
 from clients.services import create_client, disable_client, set_client_features
 from events.models import Event
 from features.services import explain, get_features, lock_feature, overrides_of, set_features
 from tenancy.models import Instance, Organization, System, User
-from tenancy.services import create_instance
+from tenancy.services import create_instance, create_user
 from tests.factories import BY
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +182,18 @@ def test_demo__taken_name__says_so_and_writes_nothing():
 
     assert not Instance.objects.exists()
     assert User.objects.get().check_password("kept")
+
+
+def test_demo__user_in_another_organization__says_so_and_moves_nobody():
+    demo_document()
+    delete_tenant(User.objects.get(public_id="alice"), **BY)
+    globex = Organization.objects.get(public_id="globex")
+    create_user(globex, "alice", public_id="alice")
+
+    with pytest.raises(CommandError, match="alice: is in another organization"):
+        demo("--json")
+
+    assert User.objects.get(public_id="alice").organization == globex
 
 
 def test_demo_if_empty__with_an_instance__changes_nothing():

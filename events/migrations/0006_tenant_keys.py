@@ -4,6 +4,8 @@ from django.db import migrations, models
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+GONE = -1  # in an instance whose key nobody knows any more; 0 would be above the instances
+
 
 def fill(apps, _schema_editor):
     """Give events the keys of tenants that still exist and were there when they happened."""
@@ -21,8 +23,8 @@ def fill(apps, _schema_editor):
 
     here = {"instance": OuterRef("instance_key"), "public_id__in": of_stream("owner")}
     found = keys(instances, public_id__in=of_stream("instance"))
-    events.update(instance_key=Coalesce(found, 0))
-    located = events.exclude(instance_key=0)
+    events.exclude(stream__instance="").update(instance_key=Coalesce(found, GONE))
+    located = events.filter(instance_key__gt=0)
     located.filter(stream__kind__startswith="organization").update(
         organization_key=keys(organizations, **here)
     )
