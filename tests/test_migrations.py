@@ -109,6 +109,55 @@ def test_migrate__overrides_of_before__learn_where_their_owners_belong(tmp_path)
     assert printed == "2 5 []\n"
 
 
+OLD_EVENTS = """
+import django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
+
+call_command("migrate", "tenancy", "0004", verbosity=0)
+call_command("migrate", "events", "0005", verbosity=0)
+apps = MigrationLoader(connection).project_state([("events", "0005_lists_in_order"),
+    ("tenancy", "0004_user_public_id")]).apps
+model = lambda name: apps.get_model(name)._default_manager
+instance = model("tenancy.Instance").create(public_id="i", name="")
+acme = model("tenancy.Organization").create(instance=instance, public_id="acme", name="")
+bob = model("tenancy.User").create(
+    instance=instance, organization=acme, public_id="bob", username="bob")
+streams = [
+    ("system", "", "SYSTEM"), ("instance", "i", "i"), ("organization", "i", "acme"),
+    ("user", "i", "bob"), ("user", "i", "gone"), ("user", "gone", "bob")]
+for kind, of, owner in streams:
+    stream = model("events.Stream").create(kind=kind, instance=of, owner=owner, sequence=1)
+    made = {"type": "features.set", "created_at": timezone.now()}
+    model("events.Event").create(stream=stream, sequence=1, **made)
+
+call_command("migrate", verbosity=0)
+from events.models import Event
+for event in Event.objects.filter(type="features.set").order_by("pk"):
+    here = {instance.pk: "here"}.get(event.instance_key, event.instance_key)
+    there = {acme.pk: "acme"}.get(event.organization_key, event.organization_key)
+    print(event.stream, here, there)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate__events_of_before__learn_where_they_belong(tmp_path):
+    with make_empty_database(tmp_path) as url:
+        printed = migrate_elsewhere(url, OLD_EVENTS)
+
+    assert [line.split()[-2:] for line in printed.splitlines()] == [
+        ["0", "None"],
+        ["here", "None"],
+        ["here", "acme"],
+        ["here", "acme"],
+        ["here", "None"],
+        ["-1", "None"],
+    ]
+
+
 PLACES = """
 import django
 django.setup()

@@ -50,6 +50,12 @@ def fill(apps, _schema_editor):
         events.filter(pk__in=elsewhere[start : start + 500]).update(organization_key=None)
 
 
+def settle(_apps, schema_editor):
+    """Check the keys now: PostgreSQL indexes no table whose rows are still to be checked."""
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.connection.check_constraints()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -81,6 +87,7 @@ class Migration(migrations.Migration):
             field=models.BigIntegerField(null=True),
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(settle, migrations.RunPython.noop),
         migrations.AddIndex(
             model_name='event',
             index=models.Index(fields=['stream', '-id'], name='event_of_stream'),
