@@ -13,6 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, InterfaceError
+from django.utils import translation
 
 from access.actors import shell_author
 from access.reports import Fault, report_document
@@ -22,6 +23,7 @@ from tenancy.models import Instance
 from tenancy.references import BadReference
 from tenancy.spelling import did_you_mean
 
+LANGUAGE = "en"  # what commands say is a contract, whoever calls them
 MOST_COMPARED = 1000  # ids of instances, with one that nobody has
 
 
@@ -102,7 +104,8 @@ class StrataCommand(BaseCommand):
         code: int | None = Exit.DONE
         is_closed = False
         try:
-            code = self._run_or_fail(options)
+            with translation.override(LANGUAGE):
+                code = self._run_or_fail(options)
         except BrokenPipeError:
             is_closed = True
         if is_closed:

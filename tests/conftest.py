@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.db import connection, transaction
+from django.utils import translation
 from playwright.sync_api import BrowserContext
 from pytest_django.live_server_helper import LiveServer
 
@@ -68,6 +69,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     # It refuses its sandbox to root, and would otherwise call home at each start.
     options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     return browser_type_launch_args | {"executable_path": path, "args": options}
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Let each test begin in no language: a page leaves its own active in the thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

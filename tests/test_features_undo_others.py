@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.utils import translation
 
 from access.commands import Exit
 from access.permissions import Role
@@ -74,6 +75,18 @@ def test_undo__of_what_is_final__fails_and_says_why(world):
     assert "the old one is gone" in err
     assert json.loads(out)["errors"][0]["code"] == "final"
     assert Event.objects.count() == count
+
+
+def test_undo__called_where_a_german_page_was_served__speaks_english(world):
+    rotate_secret(world.client, **BY)
+
+    with translation.override("de"):
+        _, out, err = shell("features_undo", str(last_event().pk), "--json")
+        language = translation.get_language()
+
+    assert "the old one is gone" in err
+    assert "the old one is gone" in json.loads(out)["errors"][0]["message"]
+    assert language == "de"  # the caller's own stays
 
 
 def test_undo__that_takes_a_feature_from_everybody__asks_first(world):

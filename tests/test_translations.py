@@ -13,7 +13,6 @@ import polib
 import pytest
 from django.conf import settings
 from django.urls import reverse
-from django.utils import translation
 
 from config.texts import compile_texts
 from tests.factories import basic, make_cast, make_client, token_for
@@ -23,13 +22,6 @@ CATALOGUE = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"
 HOW_TO = "run `./run manage makemessages -l de --no-location`, then translate; ./run compiles"
 GERMAN = {"host": "localhost", "accept-language": "de-DE,de;q=0.9"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|<[^>]+>")
-
-
-@pytest.fixture(autouse=True)
-def own_language():
-    """A page leaves its language active in the thread; the next test is to begin without."""
-    yield
-    translation.deactivate()
 
 
 @pytest.fixture(scope="module")
