@@ -8,7 +8,9 @@ from features.models import OrganizationOverride, UserOverride
 from features.services import lock_feature, overrides_of, set_features
 from tenancy.models import User
 from tenancy.services import create_organization
+from tests.admin_forms import text_of
 from tests.factories import BY
+from tests.page_forms import forms_of
 
 
 @pytest.fixture
@@ -33,6 +35,13 @@ def confirmed(client, form):
     """Return the form with what its preview asks for."""
     context = client.post(ADDRESS, form).context
     return form | {"seen": context["preview"].signature, "confirm": context["question"].word}
+
+
+def sent_again(page):
+    """Return what a browser sends from the page that asks once more what is to be done."""
+    forms = forms_of(text_of(page), ADDRESS)
+    (form,) = [one for one in forms if "action" in {field.name for field in one.controls}]
+    return form.send(("", ""))
 
 
 def test_bulk__preview__shows_before_and_after_and_writes_nothing(cast, client):
@@ -146,3 +155,30 @@ def test_bulk__more_than_a_hundred_owners__asks_for_the_levels_name(cast, client
     assert form["confirm"] == "organization"
     assert refused == 103
     assert not OrganizationOverride.objects.filter(feature__key="actions").exists()
+
+
+@pytest.mark.parametrize("action", ["inherit", "lock", "unlock"])
+def test_bulk__value_typed_with_what_takes_none__is_told_and_nothing_is_lost(cast, client, action):
+    row = OrganizationOverride.objects.get(owner=cast.acme, feature__key="actions")
+    form = {"query": "level=organization&value=on", "pick": [str(row.pk)], "action": action}
+
+    told = client.post(ADDRESS, form | {"value": 'off "x"', "reason": "tidy"})
+    again = sent_again(told)
+    mended = client.post(ADDRESS, again | {"action": "set", "value": "off"})
+
+    label = {"inherit": "Let them inherit", "lock": "Lock", "unlock": "Unlock"}[action]
+    assert f"A value was typed, but “{label}” is chosen. Choose “Set to…”" in text_of(told)
+    typed = [again[name] for name in ("action", "value", "reason")]
+    assert typed == [[action], ['off "x"'], ["tidy"]]
+    assert own(cast.acme)["actions"] is True
+    assert [change.after.value for change in mended.context["preview"].changes] == [False]
+
+
+def test_bulk__value_that_is_none__can_be_mended_where_it_is_refused(cast, client):
+    refused = client.post(ADDRESS, ON_ORGANIZATIONS | {"action": "set", "value": "maybe"})
+
+    again = sent_again(refused)
+    mended = client.post(ADDRESS, again | {"value": "off"})
+
+    assert (again["action"], again["value"]) == (["set"], ["maybe"])
+    assert mended.context["preview"].summary.changed == 2

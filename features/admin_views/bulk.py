@@ -14,9 +14,9 @@ from access.actors import Actor
 from access.pages import page_context, tell_success
 from access.policy import OVERRIDE_PATHS, writable
 from access.sites import actor_of, origin_of
-from access.typed import reason_of, typed_in
+from access.typed import hidden_fields, reason_of, typed_in
 from events.runs import new_run
-from features.admin_views.overriding import OWNED_BY, chosen_level, filtered, seen_levels
+from features.admin_views.overriding import ACTIONS, OWNED_BY, chosen_level, filtered, seen_levels
 from features.admin_views.previews import (
     LARGEST,
     carry_out,
@@ -30,8 +30,6 @@ from features.kinds import InvalidValue
 from tenancy.identifiers import read_key
 from tenancy.levels import Level
 
-ACTIONS = {action.value: action for action in Action if action is not Action.NOTHING}
-
 
 def bulk_overrides(request: HttpRequest) -> HttpResponse:
     """Show what an action on the marked overrides would do; on confirmation, do it."""
@@ -40,7 +38,7 @@ def bulk_overrides(request: HttpRequest) -> HttpResponse:
     query = QueryDict(sent.get("query", ""))
     level = chosen_level(query.get("level", ""), seen_levels(actor))
     back = f"{reverse('admin:overrides')}?{query.urlencode()}"
-    action = ACTIONS.get(sent.get("action", ""))
+    action = next((one for one in ACTIONS if one == sent.get("action")), None)
     rows = _marked(sent, actor, level, query)
     if action is None or not rows:
         messages.error(request, _("Mark some overrides and choose what is to be done with them."))
@@ -49,6 +47,8 @@ def bulk_overrides(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("More than 10,000 at once are for the command features_bulk."))
         return redirect(back)
     text = sent.get("value", "")
+    if text.strip() and action is not Action.SET:
+        return _ask_again(request, sent, action, back)
     run = new_run("bulk", actor=actor, origin=origin_of(request, reason_of(sent)))
     with plan_rows(rows, _reader_of(action, text)) as plan:
         preview = look_at(plan)
@@ -59,7 +59,34 @@ def bulk_overrides(request: HttpRequest) -> HttpResponse:
             return redirect(back)
     context = page_context(request, _("Change many overrides"), back=back)
     context |= preview_context(request, preview, sent)
+    if preview.faults:
+        context |= _form_again(sent, action)
     return TemplateResponse(request, "admin/features/preview.html", context)
+
+
+def _ask_again(request: HttpRequest, sent: QueryDict, action: Action, back: str) -> HttpResponse:
+    """Say that a value was typed which the action does not take, with all that was sent."""
+    error = _(
+        "A value was typed, but “%(action)s” is chosen. Choose “Set to…”, or empty the value."
+    ) % {"action": ACTIONS[action]}
+    context = page_context(
+        request,
+        _("Change many overrides"),
+        back=back,
+        error=error,
+        **_form_again(sent, action),
+    )
+    return TemplateResponse(request, "admin/features/bulk_again.html", context)
+
+
+def _form_again(sent: QueryDict, action: Action) -> dict[str, Any]:
+    """Return what the page needs to have action and value chosen anew, for the same rows."""
+    return {
+        "actions": ACTIONS.items(),
+        "action": action,
+        "typed": sent.get("value", ""),
+        "again": hidden_fields(sent, "action", "value", "seen"),
+    }
 
 
 def _marked(sent: QueryDict, actor: Actor, level: Level, query: QueryDict) -> list[Row]:

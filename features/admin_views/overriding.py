@@ -6,12 +6,14 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from access.actors import Actor
 from access.pages import COUNTED, OWNERS, page_context, page_of, shown_count
 from access.policy import NOTHING, OVERRIDE_PATHS, visible, writable
 from access.sites import actor_of
 from features.admin_views.finding import named_so
+from features.bulk.wanted import Action
 from features.models import OVERRIDES, Feature
 from tenancy.identifiers import read_key
 from tenancy.levels import OWNED_LEVELS, Level
@@ -23,6 +25,13 @@ OWNED_BY = {
     Level.INSTANCE: ("owner",),
     Level.ORGANIZATION: ("owner__instance",),
     Level.USER: ("owner__instance", "owner__organization__instance"),
+}
+
+ACTIONS = {  # on what is marked
+    Action.INHERIT: gettext_lazy("Let them inherit"),
+    Action.SET: gettext_lazy("Set to…"),
+    Action.LOCK: gettext_lazy("Lock"),
+    Action.UNLOCK: gettext_lazy("Unlock"),
 }
 
 
@@ -56,6 +65,7 @@ def overrides(request: HttpRequest) -> HttpResponse:
         value=request.GET.get("value", ""),
         locked=request.GET.get("locked", ""),
         query=_query(request, level),
+        actions=ACTIONS.items(),
         may_write=writable(actor, level) != NOTHING,
     )
     return TemplateResponse(request, "admin/features/overrides.html", context)
