@@ -22,7 +22,7 @@ from access.filters import usable_query
 from access.typed import forget_empty, has_kept, is_of_another, pack, restore, unsent
 from events.models import Surface
 from events.services import Origin
-from tenancy.levels import Level
+from tenancy.levels import OWNED_LEVELS, Level
 from tenancy.models import Owner, User
 
 METHODS = ("GET", "HEAD", "POST")
@@ -290,6 +290,7 @@ class StrataSite(AdminSite):
             for model, model_admin in self._registry.items()
             if model_admin.has_module_permission(request)
         }
+        page = _listed_at(request)
         groups = []
         for label, entries in NAVIGATION:
             items = [
@@ -298,6 +299,8 @@ class StrataSite(AdminSite):
                     "url": (url := reverse(f"admin:{name}")),
                     "icon": icon,
                     "is_current": request.path == url,
+                    # Every page is below the first one, which is no section for that.
+                    "is_within": name != "index" and page.startswith(url),
                 }
                 for text, name, icon, model in entries
                 if not model or model in shown
@@ -305,3 +308,12 @@ class StrataSite(AdminSite):
             if items:
                 groups.append({"label": label, "items": items})
         return groups
+
+
+def _listed_at(request: HttpRequest) -> str:
+    """Return the address by which the navigation knows a page: an owner's page by its list."""
+    match = request.resolver_match
+    level = match.kwargs.get("level", "") if match else ""
+    names = {one.label: f"tenancy_{one.label}_changelist" for one in OWNED_LEVELS}
+    names[Level.SYSTEM.label] = "system_features"
+    return reverse(f"admin:{names[level]}") if level in names else request.path
