@@ -327,7 +327,16 @@ class MembershipAdmin(PolicyAdmin):
             | (on_instance & Q(instance__isnull=False, organization=None))
             | (on_organization & Q(organization__isnull=False))
         )
-        return visible(actor, Level.USER, "user__") & held
+        return visible(actor, Level.USER, "user__") & held & self._places(actor)
+
+    def _places(self, actor: Actor) -> Q:
+        """Return where the roles lie that the actor can see at all: what begins in an index."""
+        found = NOTHING
+        for grant in actor.grants:
+            if grant.level is Level.SYSTEM:
+                return Q()
+            found |= Q(**{grant.level.label: grant.key})
+        return found
 
     def shows(self, actor: Actor, obj: Membership) -> bool:
         return may_see(actor, obj.user) and may_see(actor, obj.owner)

@@ -129,9 +129,10 @@ def seed(users: int) -> tuple[dict[str, Any], dict[str, str]]:
     touch_revision()
     root = User.objects.create_superuser("root", public_id="root")
     members = User.objects.filter(organization=organization).order_by("pk")
-    owner, member = members[0], members[1]
-    User.objects.filter(pk=owner.pk).update(is_staff=True)
+    owner, member, keeper = members[:3]
+    User.objects.filter(pk__in=[owner.pk, keeper.pk]).update(is_staff=True)
     grant_role(owner, Role.ORG_OWNER, organization, **BY)
+    grant_role(keeper, Role.IAM_OWNER, instance, **BY)
     client = make_client(instance, "owner").client
     pages = {
         "overview": "/admin/",
@@ -155,7 +156,7 @@ def seed(users: int) -> tuple[dict[str, Any], dict[str, str]]:
         "overrides": "/admin/overrides/?level=user&feature=actions&value=on",
         "search": "/admin/search/?q=person",
     }
-    return {"superuser": root, "org owner": owner}, pages
+    return {"superuser": root, "instance owner": keeper, "org owner": owner}, pages
 
 
 STATEMENTS = (

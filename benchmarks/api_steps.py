@@ -137,13 +137,15 @@ def fill(rows: int) -> tuple[dict[str, str], dict[str, str]]:
         pk=RUN, kind="bulk", state="done", started_at=Event.objects.earliest("pk").created_at
     )
     api = "/api/v1"
+    role = Membership.objects.filter(instance=cast.instance)[5]
+    event = Event.objects.filter(instance_key=cast.instance.pk)[5]
     details = {
         "instance": f"{api}/instances/main",
         "organization": f"{api}/organizations/most",
         "user": f"{api}/users/u5",
-        "membership": f"{api}/memberships/{Membership.objects.order_by('pk')[5].pk}",
+        "membership": f"{api}/memberships/{role.pk}",
         "definition": f"{api}/features/actions",
-        "event": f"{api}/events/{Event.objects.order_by('pk')[5].pk}",
+        "event": f"{api}/events/{event.pk}",
         "run": f"{api}/runs/{RUN}",
         "explain": f"{api}/explain?owner=user:u5&feature=actions",
         "features of a user": "/v2/features/user/u5?inheritance=true",

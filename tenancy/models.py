@@ -126,7 +126,7 @@ class Instance(Owner):
     class Meta:
         verbose_name = _("instance")
         verbose_name_plural = _("instances")
-        ordering = ("name", "pk")
+        ordering = ("folded_name", "pk")
         indexes = [models.Index(fields=["folded_name", "id"], name="instance_in_order")]
         constraints = [
             models.UniqueConstraint(fields=["public_id"], name="instance_public_id_unique")
@@ -180,9 +180,9 @@ class Organization(Owner):
     class Meta:
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
-        ordering = ("name", "pk")
+        ordering = ("folded_name", "pk")
         indexes = [
-            models.Index(fields=["name", "id"], name="organization_name"),
+            models.Index(fields=["folded_name", "id"], name="organization_everywhere"),
             models.Index(fields=["instance", "id"], name="organization_of_instance"),
             models.Index(fields=["instance", "folded_name", "id"], name="organization_in_order"),
         ]
@@ -274,9 +274,9 @@ class User(AbstractBaseUser, Owner):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
-        ordering = ("username", "pk")
+        ordering = ("folded_username", "pk")
         indexes = [
-            models.Index(fields=["username", "id"], name="user_username"),
+            models.Index(fields=["folded_username", "id"], name="user_everywhere"),
             models.Index(fields=["instance", "id"], name="user_of_instance"),
             models.Index(fields=["organization", "id"], name="user_of_organization"),
             models.Index(fields=["instance", "folded_name", "id"], name="user_by_name"),
