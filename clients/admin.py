@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from access import places
 from access.actors import Actor
-from access.admin import PolicyAdmin
 from access.policy import NOTHING, MissingPermission, allows, covered
+from access.policy_admin import PolicyAdmin
 from access.sites import Tab, actor_of, strata_site
 from access.templatetags.strata import moment
 from clients import admin_views, token_views

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from access import places
 from access.actors import Actor
-from access.admin import PolicyAdmin
 from access.policy import EVERYTHING, allows
+from access.policy_admin import PolicyAdmin
 from access.sites import StrataSite, actor_of, strata_site
 from features.admin_views import (
     bulk,

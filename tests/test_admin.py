@@ -5,9 +5,9 @@ from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.urls import reverse
 
-from access.admin import PolicyAdmin
 from access.models import AccessToken, Membership
 from access.permissions import Role
+from access.policy_admin import PolicyAdmin
 from access.services import grant_role
 from clients.models import ApiClient
 from features.services import set_features
