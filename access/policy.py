@@ -1,21 +1,19 @@
 """The one policy: may this actor do that to this owner? Every surface asks here."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import F, Q, QuerySet
-from django.db.models.lookups import Exact, In
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from access.actors import SUPERUSER, Actor
 from access.permissions import IMPERSONATOR_ROLES, Action, Permission, Resource, Role
 from events.models import Event, Stream
 from tenancy.levels import OWNED_LEVELS, Level
-from tenancy.lookups import Unindexed
+from tenancy.lookups import holds
 from tenancy.models import Instance, Owner, System, User
 
 NOTHING = Q(pk__in=[])
@@ -269,7 +267,7 @@ def visible_events(actor: Actor, *, finds: bool = True) -> Q:
 
     Unless it ``finds`` them, SQLite only tests what something narrower has found.
     """
-    return _any_of(scope.events(F if finds else Unindexed) for scope in _seen_scopes(actor))
+    return _any_of(scope.events(finds=finds) for scope in _seen_scopes(actor))
 
 
 def events_seen_in(
@@ -280,20 +278,21 @@ def events_seen_in(
     To them belongs what the actor sees of the system; an event may pass two of them. ``begin`` are
     the levels by whose key SQLite is to find the events: there are indexes that begin with either.
     """
-    by_instance = F if Level.INSTANCE in begin else Unindexed
-    by_organization = F if Level.ORGANIZATION in begin else Unindexed
-    here = Q(Exact(by_instance("instance_key"), instance.pk))
+    by_instance = Level.INSTANCE in begin
+    by_organization = Level.ORGANIZATION in begin
+    here = Q(holds("instance_key", instance.pk, finds=by_instance))
     found: list[Q] = []
     for scope in _seen_scopes(actor):
         if scope.level is Level.SYSTEM:
-            above = Q(Exact(by_instance("instance_key"), ABOVE_INSTANCES))
+            above = Q(holds("instance_key", ABOVE_INSTANCES, finds=by_instance))
             found += [here & scope.events(), above & scope.events()]
         elif scope.level is Level.ORGANIZATION:
-            apart = Level.ORGANIZATION in begin
-            within = Q(Exact(Unindexed("instance_key"), instance.pk)) if apart else here
-            found.append(within & scope.events(by_organization))
+            within = Q(holds("instance_key", instance.pk, finds=False))
+            found.append(
+                (within if by_organization else here) & scope.events(finds=by_organization)
+            )
         elif scope.key == instance.pk:
-            found.append(scope.events(by_instance))
+            found.append(scope.events(finds=by_instance))
     return found
 
 
@@ -305,7 +304,7 @@ def sees_events_of(actor: Actor, owner: Owner) -> bool:
 
 def sees_event(actor: Actor, event: Event) -> bool:
     """Whether the actor sees an event: `visible_events`, for one that is there with its stream."""
-    return any(scope.holds(event) for scope in _seen_scopes(actor))
+    return any(scope.covers(event) for scope in _seen_scopes(actor))
 
 
 def streams_of(level: Level, instance: str, owner: str) -> QuerySet[Stream]:
@@ -332,17 +331,17 @@ class EventScope:
     key: int
     kinds: frozenset[str] | None
 
-    def events(self, column: Callable[[str], Any] = F) -> Q:
-        """Return the filter of the events; ``column`` wraps what is compared with the key."""
+    def events(self, *, finds: bool = True) -> Q:
+        """Return the filter of the events; the key ``finds`` them on SQLite, or only tests."""
         found = Q()
         if self.level is not Level.SYSTEM:
-            found &= Q(Exact(column(EVENT_KEYS[self.level]), self.key))
+            found &= Q(holds(EVENT_KEYS[self.level], self.key, finds=finds))
         if self.kinds is not None:
             # Streams are few beside their events: SQLite would begin with them.
-            found &= Q(In(Unindexed("stream__kind"), sorted(self.kinds)))
+            found &= Q(holds("stream__kind", *sorted(self.kinds), finds=False))
         return found or EVERYTHING
 
-    def holds(self, event: Event) -> bool:
+    def covers(self, event: Event) -> bool:
         """Whether an event is one of these."""
         is_there = self.level is Level.SYSTEM or getattr(event, EVENT_KEYS[self.level]) == self.key
         return is_there and (self.kinds is None or event.stream.kind in self.kinds)

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Func, Lookup
-from django.db.models.lookups import Exact
+from django.db.models import F, Func, Lookup
+from django.db.models.lookups import Exact, In
 from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
@@ -50,6 +50,16 @@ class Sought(Exact):
         """Return the comparison within what is documented to tell the planner so."""
         sql, parameters = self.as_sql(compiler, connection)
         return f"unlikely({sql})", tuple(parameters)
+
+
+def holds(column: str, *keys: int | str, finds: bool = True) -> Exact | In:
+    """Return the condition that a column holds one of the keys: `=` for a single one.
+
+    Of all that a list is narrowed by only one ``finds`` its rows on SQLite, which could choose any
+    that has an index; the others are tested.
+    """
+    side = F(column) if finds else Unindexed(F(column))
+    return Exact(side, keys[0]) if len(keys) == 1 else In(side, keys)
 
 
 class Unindexed(Func):

@@ -18,7 +18,7 @@ from events.services import PreconditionFailed
 from features.serializers import hash_tag, names_tag, split_tags
 from tenancy.identifiers import has_control_characters
 from tenancy.levels import Level
-from tenancy.lookups import Sought, Unindexed
+from tenancy.lookups import Sought, holds
 from tenancy.services import find_owner
 from tenancy.spelling import did_you_mean
 
@@ -163,16 +163,6 @@ def check_filter(name: str, text: str) -> str:
         reason = f"must have 1 to {MAX_FILTER} characters, none of them a control character"
         raise ValidationError({name: reason})
     return text
-
-
-def holds(column: str, *keys: int, finds: bool = True) -> Exact | In:
-    """Return the condition that a column holds one of the keys: `=` for a single one.
-
-    Of all that a list is narrowed by only one ``finds`` its rows on SQLite, which could choose any
-    that has an index; the others are tested.
-    """
-    side = F(column) if finds else Unindexed(F(column))
-    return Exact(side, keys[0]) if len(keys) == 1 else In(side, keys)
 
 
 def holds_each(column: str, keys: Collection[int]) -> list[Exact | In]:

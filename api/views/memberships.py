@@ -23,8 +23,9 @@ from access.policy import (
 from access.services import grant_role, revoke_role
 from api.pagination import Ordering
 from api.serializers import MembershipSerializer
-from api.views.base import Filter, ResourceViewSet, holds, holds_each, one_of
+from api.views.base import Filter, ResourceViewSet, holds_each, one_of
 from tenancy.levels import Level
+from tenancy.lookups import holds
 from tenancy.models import Owner
 from tenancy.prepared import PreparedQuery
 from tenancy.references import BadReference, find_by_reference

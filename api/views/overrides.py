@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, QuerySet
-from django.db.models.lookups import Exact
+from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,14 +14,14 @@ from access.policy import OVERRIDE_PATHS, allows, granted_organizations, visible
 from api.pagination import DEFAULT_LIMIT, parse_limit
 from api.references import find_referenced
 from api.serializers import FlagField, StrictSerializer, TextField, parse
-from api.views.base import ManagementViewSet, holds, holds_each, refuse_unknown
+from api.views.base import ManagementViewSet, holds_each, refuse_unknown
 from features.bulk.plan import write_reference
 from features.definitions import definitions_at
 from features.models import OVERRIDES
 from features.serializers import render_details, render_time
 from features.services import lock_feature, unlock_feature
 from tenancy.levels import OWNED_LEVELS, Level
-from tenancy.lookups import Unindexed
+from tenancy.lookups import holds
 
 SALT = "strata.api.overrides"
 PARAMETERS = ("level", "owner", "feature", "locked", "limit", "cursor")
@@ -99,7 +98,7 @@ class OverrideViewSet(ManagementViewSet):
         if allows(self.actor, permission, self.instance):
             return [Q(instance=self.instance.pk)]
         keys = sorted(granted_organizations(self.actor, permission))
-        here = Q(Exact(Unindexed(F("instance_id")), self.instance.pk))
+        here = Q(holds("instance", self.instance.pk, finds=False))
         if level is Level.ORGANIZATION:
             return [here & Q(holds("owner", *keys))] if keys else []
         return [here & Q(part) for part in holds_each("organization", keys)]

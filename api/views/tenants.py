@@ -23,9 +23,10 @@ from access.tenants import (
 )
 from api.pagination import Ordering
 from api.serializers import InstanceSerializer, OrganizationSerializer, UserSerializer
-from api.views.base import Filter, ResourceViewSet, holds, holds_each, prefix
+from api.views.base import Filter, ResourceViewSet, holds_each, prefix
 from events.services import StreamKey, lock_stream
 from tenancy.levels import Level
+from tenancy.lookups import holds
 from tenancy.models import Instance, InstanceDomain, Organization, Owner, System, User
 from tenancy.prepared import PreparedQuery
 from tenancy.services import find_owner

@@ -13,10 +13,11 @@ from access.policy import UnknownOwner, require
 from access.services import DEFAULT_LIFETIME, revoke_token
 from api.pagination import Ordering
 from api.serializers import TokenSerializer
-from api.views.base import Filter, ResourceViewSet, holds
+from api.views.base import Filter, ResourceViewSet
 from clients.models import ApiClient
 from clients.tokens import issue_token_for
 from tenancy.levels import Level
+from tenancy.lookups import holds
 from tenancy.models import User
 
 
