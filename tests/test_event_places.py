@@ -191,6 +191,22 @@ def test_undo__of_an_id_that_moved_with_its_next_user__changes_nothing_elsewhere
     assert [override.value for override in overrides_of(again).values()] == [True]
 
 
+@pytest.mark.parametrize("number", [0, 1], ids=["set", "reset as they went"])
+def test_undo__of_what_somebody_gone_had__is_not_done_to_who_has_the_id_now(client, number):
+    cast = make_cast()
+    set_features(cast.bob, {"actions": True}, **BY)
+    delete_tenant(cast.bob, **BY)
+    of_bob = Event.objects.filter(stream__kind="user", stream__owner="bob").order_by("pk")
+    again = create_user(cast.acme, "bob", public_id="bob", **BY)
+    set_features(again, {"actions": True} if number == 0 else {"user_schema": True}, **BY)
+    before = overrides_of(again)
+
+    done = RootApi(client, cast)("POST", f"/api/v1/events/{of_bob[number].pk}/undo", {}).json()
+
+    assert (done["summary"]["changed"], done["errors"][0]["code"]) == (0, "gone")
+    assert overrides_of(again) == before
+
+
 OF_SMALL = [
     "",
     "?order=created",
