@@ -5,9 +5,12 @@ transaction could write none. On SQLite a claim is a locked file beside the data
 """
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from os.path import samestat
 from pathlib import Path
+from typing import IO
 
 from django.db import connection
 
@@ -30,8 +33,7 @@ def claim(plan: int) -> Iterator[None]:
                 execute("SELECT pg_advisory_unlock(%s, %s)", numbers)
         return
     path = _path(plan)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _lock(path):
         try:
             yield
         finally:
@@ -62,6 +64,21 @@ def forget_claim(plan: int) -> None:
     """Remove what a killed process left of its claim."""
     if not is_postgresql():
         _path(plan).unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> IO[str]:
+    """Return the open file of a path, locked.
+
+    Whoever had it removes it in the end: who waited for that file holds one that nobody else can
+    find, and takes the next.
+    """
+    while True:
+        file = path.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()
 
 
 def _path(plan: int) -> Path:
