@@ -7,7 +7,7 @@ import pytest
 from access.commands import Exit
 from events.models import Event, Run
 from features.services import explain, overrides_of, set_features
-from tests.factories import BY
+from tests.factories import BY, token_for
 from tests.test_features_bulk import shell
 
 pytestmark = pytest.mark.django_db
@@ -110,9 +110,20 @@ def test_history__owner_and_feature__narrow_newest_first(cast, rollout):
 
 def test_history__pages__follow_one_another(cast, rollout):
     first = json.loads(shell("features_history", FEATURE, "--limit", "3", "--json")[1])
-    code, out, _ = shell("features_history", FEATURE, "--before", str(first[-1]["event"]), "--json")
+    code, out, _ = shell("features_history", FEATURE, "--before", str(first[-1]["id"]), "--json")
 
     assert (code, len(first), len(json.loads(out))) == (0, 3, 1)
+
+
+def test_history__json__is_what_the_management_api_answers(client, cast, rollout):
+    headers = {"Authorization": f"Bearer {token_for(cast.root)}"}
+
+    told = json.loads(shell("features_history", "--json")[1])
+    (told_run,) = json.loads(shell("features_history", "--runs", "--json")[1])
+
+    assert told == client.get("/api/v1/events", headers=headers).json()["results"] != []
+    assert told_run.pop("batches") == 0
+    assert told_run == client.get(f"/api/v1/runs/{rollout}", headers=headers).json()
 
 
 def test_history__runs__tell_who_and_how_many(cast, rollout):

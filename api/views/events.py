@@ -16,14 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.policy import ABOVE_INSTANCES, events_seen_in, sees_event, sees_events_of, streams_of
-from access.undoing import why_final
 from api.pagination import Ordering
 from api.references import read_reference
 from api.undoing import BulkMixin, undo
 from api.views.base import ManagementViewSet, ResourceViewSet, check_filter, exact
 from events.models import Event, Run
-from features.bulk.plan import write_reference
-from features.serializers import render_time
+from features.history import render_event, render_run
 from tenancy.levels import Level
 from tenancy.prepared import PreparedQuery
 from tenancy.services import find_owner
@@ -178,58 +176,6 @@ newest_of_run = PreparedQuery(
     lambda run: Event.objects.filter(run=run).select_related("stream").order_by("-id")[:1],
     UUID(int=1),
 )
-
-
-def render_event(event: Event) -> dict[str, Any]:
-    """Return an event as JSON tells it; null for what was not set."""
-    stream = event.stream
-    return {
-        "id": event.pk,
-        "stream": str(stream),
-        "owner": write_reference(stream.level, stream.instance, stream.owner)
-        if stream.level
-        else None,
-        "sequence": event.sequence,
-        "type": event.type,
-        "subject": event.subject,
-        "before": event.before,
-        "after": event.after,
-        "locked_before": event.locked_before,
-        "locked_after": event.locked_after,
-        "actor": {"type": event.actor_type, "id": event.actor_id, "name": event.actor_name},
-        "on_behalf_of": {
-            "type": event.behalf_type,
-            "id": event.behalf_id,
-            "name": event.behalf_name,
-        }
-        if event.behalf_type
-        else None,
-        "surface": event.surface,
-        "reason": event.reason,
-        "run": str(event.run) if event.run else None,
-        "not_undoable": why_final(event) or None,
-        "request_id": event.request_id,
-        "address": event.address,
-        "created": render_time(event.created_at),
-    }
-
-
-def render_run(run: Run) -> dict[str, Any]:
-    """Return a run as JSON tells it."""
-    return {
-        "id": str(run.pk),
-        "kind": run.kind,
-        "state": run.state,
-        "actor": {"type": run.actor_type, "id": run.actor_id, "name": run.actor_name},
-        "surface": run.surface,
-        "reason": run.reason,
-        "undoes": run.undoes or None,
-        "changed": run.changed,
-        "unchanged": run.unchanged,
-        "errors": run.errors,
-        "started": render_time(run.started_at),
-        "finished": render_time(run.finished_at) if run.finished_at else None,
-    }
 
 
 def _read_uuid(text: str) -> UUID:

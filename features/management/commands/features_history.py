@@ -11,6 +11,7 @@ from events.services import StreamKey
 from features.bulk.plan import write_reference
 from features.definitions import UnknownFeature, current_definitions
 from features.explaining import value_text
+from features.history import render_event, render_run
 from features.serializers import render_time
 from tenancy.levels import OWNED_LEVELS
 from tenancy.references import find_by_reference
@@ -38,7 +39,8 @@ class Command(StrataCommand):
             raise Failed("--limit: a number from 1", Exit.USAGE)
         if options["runs"]:
             runs = read_runs(options["limit"])
-            self._print(RUN_COLUMNS, map(run_row, runs), [render_run(run) for run in runs])
+            documents = [render_run(run) | {"batches": run.batches} for run in runs]
+            self._print(RUN_COLUMNS, map(run_row, runs), documents)
             return None
         before = find_event(options["before"]).pk if options["before"] else None
         page = read_page(self._read_query(what), before=before, size=options["limit"])
@@ -82,27 +84,6 @@ def read_subject(name: str) -> str:
         raise
 
 
-def render_event(event: Event) -> dict[str, Any]:
-    """Return an event as JSON tells it; a null value inherits."""
-    return {
-        "event": event.pk,
-        "time": render_time(event.created_at),
-        "type": event.type,
-        "owner": stream_text(event),
-        "sequence": str(event.sequence),
-        "subject": event.subject,
-        "before": event.before,
-        "after": event.after,
-        "lockedBefore": event.locked_before,
-        "lockedAfter": event.locked_after,
-        "actor": {"type": event.actor_type, "id": event.actor_id, "name": event.actor_name},
-        "onBehalfOf": event.behalf_name or None,
-        "surface": event.surface,
-        "reason": event.reason,
-        "run": str(event.run) if event.run else None,
-    }
-
-
 def event_row(event: Event) -> list[str]:
     """Return an event as a row of a table."""
     is_feature = event.type.startswith("features.")
@@ -131,25 +112,6 @@ def stream_text(event: Event) -> str:
         return write_reference(stream.level, stream.instance, stream.owner)
     place = f"{stream.instance}/" if stream.instance else ""
     return f"{stream.kind}:{place}{stream.owner}"
-
-
-def render_run(run: Run) -> dict[str, Any]:
-    """Return a run as JSON tells it."""
-    return {
-        "run": str(run.pk),
-        "kind": run.kind,
-        "state": run.state,
-        "started": render_time(run.started_at),
-        "finished": render_time(run.finished_at) if run.finished_at else None,
-        "actor": {"type": run.actor_type, "id": run.actor_id, "name": run.actor_name},
-        "surface": run.surface,
-        "reason": run.reason,
-        "undoes": run.undoes or None,
-        "changed": run.changed,
-        "unchanged": run.unchanged,
-        "errors": run.errors,
-        "batches": run.batches,
-    }
 
 
 def run_row(run: Run) -> list[str]:
