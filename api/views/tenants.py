@@ -206,7 +206,6 @@ class UserViewSet(TenantViewSet):
         "q": BY_USERNAME,
         "name": BY_NAME,
         "email": BY_EMAIL,
-        "organization": BY_USERNAME | BY_CREATION,
     }
 
     @property
