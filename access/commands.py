@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import Any
@@ -17,6 +17,7 @@ from django.utils import translation
 
 from access.actors import shell_author
 from access.reports import Fault, report_document
+from access.tables import render_table
 from events.models import Surface
 from events.services import ACTOR_NAME_LENGTH, Author, Conflict, Origin
 from tenancy.models import Instance
@@ -80,6 +81,11 @@ class StrataCommand(BaseCommand):
     """Does the work with the options as keywords; what it returns is the exit code, None for 0."""
 
     requires_system_checks: list[str] = []
+    # Django's own, which work and help nobody: --help is to fit on a screen.
+    suppressed_base_arguments = {
+        *("--version", "--verbosity", "--settings", "--pythonpath"),
+        *("--traceback", "--no-color", "--force-color"),
+    }
     stealth_options = ("actor", "reason", "dry_run", "yes")
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -91,8 +97,10 @@ class StrataCommand(BaseCommand):
         parser.add_argument("--quiet", action="store_true", help="say nothing on stderr")
         if self.writes:
             parser.add_argument("--dry-run", action="store_true", help="show it, write nothing")
-            parser.add_argument("--reason", default="", help="why, for the history")
-            parser.add_argument("--actor", default="", help="who; default: the system's user")
+            parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the history")
+            parser.add_argument(
+                "--actor", default="", metavar="NAME", help="who; default: the system's user"
+            )
             parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def add_options(self, parser: CommandParser) -> None:
@@ -165,6 +173,13 @@ class StrataCommand(BaseCommand):
         self.stderr.flush()
         if sys.stdin.readline().strip() != word:
             raise Failed(f'That was not "{word}"; nothing was written.', Exit.REFUSED)
+
+    def show(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table on stdout; that it is empty is said on stderr."""
+        found = list(rows)
+        self.stdout.write(render_table(columns, found, self.stdout))
+        if not found:
+            self.say("There are none.")
 
     def answer(self, document: Any) -> None:
         """Print one JSON document on stdout."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import yaml
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,11 +20,16 @@ class Terminal(Protocol):
 
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
+GAP = "  "  # between two columns
 WIDE = 100_000  # where nobody looks at it, a row is a line, however long
 
 
 def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], file: Terminal) -> str:
-    """Return a table fit for ``file``: folded to a terminal's width, a line a row elsewhere."""
+    """Return a table fit for ``file``: within a terminal's width, a line a row elsewhere.
+
+    No word is broken, as ids and keys are there to be copied: where a terminal is too narrow for
+    that, each row is a block of its own.
+    """
     is_terminal = file.isatty()
     buffer = io.StringIO()
     console = Console(
@@ -32,13 +38,48 @@ def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], file: Te
         force_terminal=is_terminal,
         highlight=False,
     )
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = _widths_of(list(zip(columns, *shown, strict=True)), console.width)
+    if widths is None:
+        return _render_blocks(columns, shown)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, len(GAP), 0, 0))
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, overflow="fold", width=width)
+    for row in shown:
+        table.add_row(*map(Text, row))
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def _widths_of(columns: list[tuple[str, ...]], room: int) -> list[int] | None:
+    """Return how wide each column is to be; None where a word would have to be broken.
+
+    What is left beyond the words goes first to those that need the least to be a line a row.
+    """
+    widths = [
+        max(cell_len(word) for cell in cells for word in cell.split() or [""]) for cells in columns
+    ]
+    lacking = [
+        max(map(cell_len, cells)) - width for cells, width in zip(columns, widths, strict=True)
+    ]
+    left = room - sum(widths) - len(GAP) * (len(widths) - 1)
+    if left < 0:
+        return None
+    for index in sorted(range(len(widths)), key=lacking.__getitem__):
+        more = min(lacking[index], left)
+        widths[index] += more
+        left -= more
+    return widths
+
+
+def _render_blocks(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return each row as lines of column and value, without those that are empty."""
+    width = max(map(cell_len, columns))
+    blocks = [
+        [f"{column:{width}}{GAP}{cell}" for column, cell in zip(columns, row, strict=True) if cell]
+        for row in rows
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def render_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

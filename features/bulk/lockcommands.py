@@ -18,8 +18,10 @@ class LockCommand(PlanCommand):
     action: ClassVar[Action]
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("owner", metavar="OWNER", help="system, instance:ID, …")
-        parser.add_argument("features", metavar="FEATURE", nargs="+")
+        parser.add_argument(
+            "owner", metavar="OWNER", help="system, instance:ID, organization:ID or user:ID"
+        )
+        parser.add_argument("features", metavar="FEATURE", nargs="+", help="keys of features")
 
     def run(self, owner: str, features: list[str], **_options: Any) -> Exit:
         target = find_by_reference(owner)

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from access.commands import StrataCommand
 from access.permissions import Role
-from access.tables import render_csv, render_table
+from access.tables import render_csv
 from access.tenant_plan import role_keys
 from access.tenant_rows import COLUMNS, TYPES
 from tenancy.models import Instance, Organization, User
@@ -41,7 +41,7 @@ class Command(StrataCommand):
                     self.stdout.write(render_csv((), [cells_of(row)]))
             case _:
                 header = [column.upper() for column in COLUMNS]
-                self.stdout.write(render_table(header, map(cells_of, rows), self.stdout))
+                self.show(header, map(cells_of, rows))
 
 
 Cells = dict[str, str | list[str]]

@@ -3,7 +3,6 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from access.commands import StrataCommand, find_instance
-from access.tables import render_table
 from clients.catalogue import CLIENT_FEATURES
 from clients.models import ApiClient
 from clients.serializers import render_client
@@ -20,7 +19,8 @@ class Command(StrataCommand):
             action="append",
             choices=list(CLIENT_FEATURES),
             default=[],
-            help="only those that hold it, or any of several",
+            metavar="FEATURE",
+            help=f"only those that hold it, or any of several: {', '.join(CLIENT_FEATURES)}",
         )
 
     def run(self, instance: str | None, feature: list[str], **options: Any) -> None:
@@ -39,7 +39,7 @@ class Command(StrataCommand):
             return
         columns = ["INSTANCE", "CLIENT ID", "DESCRIPTION", "FEATURES", "MAY CALL FROM"]
         columns += ["LAST USED", "STATE"]
-        self.stdout.write(render_table(columns, map(_row, clients), self.stdout))
+        self.show(columns, map(_row, clients))
 
 
 def _row(client: ApiClient) -> tuple[str, ...]:

@@ -2,22 +2,25 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from access.commands import StrataCommand
-from access.tables import render_table
+from access.commands import Exit, Failed, StrataCommand
 from clients.models import Refusal
 from features.serializers import render_time
 
 
 class Command(StrataCommand):
-    help = "Tell why API clients were refused, the last first: the reason that they do not learn."
+    help = "Tell why API clients were refused, newest first: the clients themselves are not told."
     example = "clients_refusals CLIENT --request-id abcdefgh23456789"
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("client", metavar="CLIENT", nargs="?", help="only those of this id")
         parser.add_argument("--request-id", metavar="ID", help="only the one of this request")
-        parser.add_argument("--limit", type=int, default=20, help="default: 20")
+        parser.add_argument(
+            "--limit", type=int, default=20, metavar="N", help="how many; default: 20"
+        )
 
     def run(self, client: str | None, request_id: str | None, limit: int, **options: Any) -> None:
+        if limit < 1:
+            raise Failed("--limit: a number from 1", Exit.USAGE)
         refusals = Refusal.objects.all()
         if client is not None:
             refusals = refusals.filter(client_id=client)
@@ -32,11 +35,11 @@ class Command(StrataCommand):
                 "address": refusal.address,
                 "request_id": refusal.request_id,
             }
-            for refusal in refusals[: max(limit, 0)]
+            for refusal in refusals[:limit]
         ]
         if options["json"]:
             self.answer(documents)
             return
         columns = ["TIME", "CLIENT ID", "REASON", "DETAIL", "ADDRESS", "REQUEST ID"]
         rows = [list(document.values()) for document in documents]
-        self.stdout.write(render_table(columns, rows, self.stdout))
+        self.show(columns, rows)

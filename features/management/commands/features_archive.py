@@ -14,7 +14,7 @@ class Command(StrataCommand):
     writes = True
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("features", metavar="FEATURE", nargs="+")
+        parser.add_argument("features", metavar="FEATURE", nargs="+", help="keys of features")
         parser.add_argument("--restore", action="store_true", help="take it into use again")
 
     def run(self, features: list[str], restore: bool, dry_run: bool, **_options: Any) -> None:

@@ -23,17 +23,39 @@ class Command(StrataCommand):
     def add_options(self, parser: CommandParser) -> None:
         labels = ",".join(level.label for level in OWNED_LEVELS)
         parser.add_argument("key", metavar="FEATURE", help="small letters, digits, underscores")
-        parser.add_argument("--kind", choices=list(KINDS), help="of its values; a new one: boolean")
+        parser.add_argument(
+            "--kind",
+            choices=list(KINDS),
+            metavar="KIND",
+            help=f"of its values: {', '.join(KINDS)}; a new one: boolean",
+        )
         parser.add_argument("--options", metavar="JSON", help="of the kind; @FILE reads a file")
         parser.add_argument("--default", metavar="VALUE", help="on, off or JSON")
-        parser.add_argument("--name", help="for people")
-        parser.add_argument("--description", help="what it does")
+        parser.add_argument("--name", metavar="TEXT", help="for people")
+        parser.add_argument("--description", metavar="TEXT", help="what it does")
         parser.add_argument("--levels", metavar="LEVELS", help=f"where it may be set: {labels}")
-        parser.add_argument("--stage", choices=Stage.values)
+        parser.add_argument(
+            "--stage",
+            choices=Stage.values,
+            metavar="STAGE",
+            help=f"how far it has come: {', '.join(Stage.values)}",
+        )
         parser.add_argument("--expires", metavar="DATE", help="a reminder, 2027-01-31; or never")
         state = parser.add_mutually_exclusive_group()
-        state.add_argument("--enable", dest="enabled", action="store_true", default=None)
-        state.add_argument("--disable", dest="enabled", action="store_false", default=None)
+        state.add_argument(
+            "--enable",
+            dest="enabled",
+            action="store_true",
+            default=None,
+            help="let the values that are set count",
+        )
+        state.add_argument(
+            "--disable",
+            dest="enabled",
+            action="store_false",
+            default=None,
+            help="give everybody the default, whatever is set",
+        )
 
     def run(self, key: str, **options: Any) -> Exit | None:
         enabled = Feature.objects.filter(key=key, enabled=True)

@@ -14,8 +14,10 @@ class Command(StrataCommand):
     example = "features_explain user:alice login_default_org --expect on"
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("owner", metavar="OWNER")
-        parser.add_argument("feature", metavar="FEATURE")
+        parser.add_argument(
+            "owner", metavar="OWNER", help="system, instance:ID, organization:ID or user:ID"
+        )
+        parser.add_argument("feature", metavar="FEATURE", help="key of a feature")
         parser.add_argument("--expect", metavar="VALUE", help="exit 1 unless it is the value")
 
     def run(self, owner: str, feature: str, expect: str | None, **options: Any) -> Exit:

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from access.commands import Exit, Failed, StrataCommand
-from access.tables import render_csv, render_table
+from access.tables import render_csv
 from events.history import Query, find_event, read_page, read_run_id, read_runs
 from events.models import Event, Run
 from events.services import StreamKey
@@ -26,11 +26,15 @@ class Command(StrataCommand):
     example = "features_history organization:acme login_default_org"
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("what", metavar="[OWNER] [FEATURE]", nargs="*")
-        parser.add_argument("--run", metavar="RUN", help="of one run")
-        parser.add_argument("--instance", metavar="ID", help="of an instance and all in it")
+        parser.add_argument(
+            "what", metavar="[OWNER] [FEATURE]", nargs="*", help="of all, where not given"
+        )
+        parser.add_argument("--run", metavar="RUN", help="only of one run")
+        parser.add_argument("--instance", metavar="ID", help="only of an instance and all in it")
         parser.add_argument("--runs", action="store_true", help="the bulk runs instead")
-        parser.add_argument("--limit", type=int, default=50, metavar="N", help="default: 50")
+        parser.add_argument(
+            "--limit", type=int, default=50, metavar="N", help="how many; default: 50"
+        )
         parser.add_argument("--before", metavar="EVENT", help="only what is older than the event")
         parser.add_argument("--csv", action="store_true", help="answer as CSV")
 
@@ -70,7 +74,7 @@ class Command(StrataCommand):
         elif self.options["csv"]:
             self.stdout.write(render_csv([column.lower() for column in columns], rows))
         else:
-            self.stdout.write(render_table(columns, rows, self.stdout))
+            self.show(columns, rows)
 
 
 def read_subject(name: str) -> str:

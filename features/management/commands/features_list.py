@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from access.commands import StrataCommand
-from access.tables import render_csv, render_table, render_yaml
+from access.tables import render_csv, render_yaml
 from features.definitions import Definition, current_definitions
 from features.models import Stage
 from features.serializers import render_definition
@@ -20,7 +20,12 @@ class Command(StrataCommand):
     def add_options(self, parser: CommandParser) -> None:
         levels = [level.label for level in OWNED_LEVELS]
         parser.add_argument("--level", choices=levels, help="only those that may be set there")
-        parser.add_argument("--stage", choices=Stage.values, help="only those of that stage")
+        parser.add_argument(
+            "--stage",
+            choices=Stage.values,
+            metavar="STAGE",
+            help=f"only those of that stage: {', '.join(Stage.values)}",
+        )
         parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
 
     def run(self, level: str | None, stage: str | None, **options: Any) -> None:
@@ -42,7 +47,7 @@ class Command(StrataCommand):
                 self.stdout.write(render_csv(columns, rows))
             case _:
                 columns = ["KEY", "KIND", "DEFAULT", "SET AT", "STAGE", "NAME"]
-                self.stdout.write(render_table(columns, map(_row, definitions), self.stdout))
+                self.show(columns, map(_row, definitions))
 
 
 def _row(definition: Definition) -> tuple[str, ...]:

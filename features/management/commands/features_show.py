@@ -3,7 +3,6 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from access.commands import StrataCommand
-from access.tables import render_table
 from events.services import StreamKey, read_position
 from features.explaining import value_text
 from features.planning import Details
@@ -34,7 +33,7 @@ class Command(StrataCommand):
                 (value.definition.key, value_text(value.effective.value), source_text(value))
                 for value in features.values
             ]
-            self.stdout.write(render_table(("FEATURE", "VALUE", "SOURCE"), rows, self.stdout))
+            self.show(("FEATURE", "VALUE", "SOURCE"), rows)
         else:
             self.say(f"{target.reference} sets nothing of its own.")
 
