@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -9,9 +10,10 @@ from django.core.management import CommandError, call_command
 
 from access.commands import Exit
 from clients.models import ApiClient, Refusal
+from clients.services import disable_client
 from events.models import Event
 from tenancy.services import create_instance
-from tests.factories import basic, make_client
+from tests.factories import BY, basic, make_client
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +116,21 @@ def test_clients_list__some__are_shown_without_secrets(instance, owner, reader):
     assert lines[2].split()[:4] == ["main", reader.client.client_id, "reader", "direct_read_access"]
     assert owner.secret not in table
     assert (document["instance"], document["client_id"]) == ("main", owner.client.client_id)
+
+
+def test_clients_list__disabled_or_expired__is_told_as_such(instance, owner, reader):
+    disable_client(reader.client, **BY)
+    ended = datetime(2020, 1, 1, tzinfo=UTC)
+    ApiClient.objects.filter(pk=owner.client.pk).update(expires_at=ended)
+
+    lines = run("clients_list").splitlines()
+    documents = json.loads(run("clients_list", "--json"))
+
+    assert [line.rsplit("  ", 1)[1] for line in lines[1:]] == [
+        "expired 2020-01-01T00:00:00.000Z",
+        "disabled",
+    ]
+    assert [document["disabled"] for document in documents] == [False, True]
 
 
 @pytest.mark.parametrize(

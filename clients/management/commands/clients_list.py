@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from access.commands import StrataCommand, find_instance
 from clients.catalogue import CLIENT_FEATURES
@@ -32,7 +33,11 @@ class Command(StrataCommand):
         if options["json"]:
             self.answer(
                 [
-                    {"instance": client.instance.public_id, **render_client(client)}
+                    {
+                        "instance": client.instance.public_id,
+                        **render_client(client),
+                        "disabled": client.disabled,
+                    }
                     for client in clients
                 ]
             )
@@ -44,7 +49,6 @@ class Command(StrataCommand):
 
 def _row(client: ApiClient) -> tuple[str, ...]:
     document = render_client(client)
-    ends = f"until {document['expires']}" if document["expires"] else "active"
     return (
         client.instance.public_id,
         client.client_id,
@@ -52,5 +56,13 @@ def _row(client: ApiClient) -> tuple[str, ...]:
         " ".join(document["features"]) or "none",
         " ".join(document["whitelist"]),
         document["last_used"] or "never",
-        "disabled" if client.disabled else ends,
+        _state(client, document["expires"]),
     )
+
+
+def _state(client: ApiClient, expires: str | None) -> str:
+    if client.disabled:
+        return "disabled"
+    if not client.is_usable(timezone.now()):
+        return f"expired {expires}"
+    return f"until {expires}" if expires else "active"
