@@ -106,7 +106,7 @@ def test_bulk__interrupted__leaves_whole_batches_and_says_how_to_go_on(rows):
     _, err = process.communicate(timeout=60)
 
     assert 0 < UserOverride.objects.count() < ROWS
-    assert (process.returncode, f"--resume {Run.objects.get().pk}" in err) == (130, True)
+    assert (process.returncode, f"--resume {Run.objects.get().pk}" in err) == (130, True), err
     assert "Traceback" not in err
     assert is_whole()
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import islice
 
 from django.core.management.base import CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from access.commands import Exit, StrataCommand, was_interrupted
 from access.tables import printable
@@ -112,7 +112,9 @@ class PlanCommand(StrataCommand):
             interrupted = was_interrupted(error)
             if not run.batches or (isinstance(error, DatabaseError) and not interrupted):
                 raise
-            if not interrupted:
+            if interrupted:
+                connection.close()  # which may be busy with what was interrupted
+            else:
                 self._tell_faults(plan)
             reason = "interrupted" if interrupted else str(error)
             self.say(f"Stopped after {run.batches} batches: {reason}.")
