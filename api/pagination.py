@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from tenancy.identifiers import read_key
+from tenancy.lookups import Sought
 
 Narrow = Callable[[QuerySet[Any]], QuerySet[Any]]
 
@@ -60,7 +61,8 @@ class Ordering:
         in_ties = {f"pk__{step}": key}
         if self.column == "pk":
             return [Q(**in_ties)]
-        return [Q(**{self.column: value}, **in_ties), Q(**{f"{self.column}__{step}": value})]
+        same = Q(Sought(F(self.column), value), **in_ties)
+        return [same, Q(**{f"{self.column}__{step}": value})]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The other end of benchmarks.api: fills a database and answers requests through the application.
 
 Prints the paths that there are, as one line; then, for each line with a path, a caller and a
-number, the best milliseconds and the status of that many requests.
+number, the best milliseconds of that many requests, the status of the answers and their rows.
 """
 
 import json
@@ -75,13 +75,15 @@ def answer_requests(tokens: dict[str, str]) -> None:
         headers = {"Authorization": f"Bearer {tokens[caller]}"}
         if caller == "small_owner":
             headers["Host"] = SMALL
-        best, status = float("inf"), 0
+        best, status, rows = float("inf"), 0, 0
         for _ in range(times):
             request = factory.get(path, headers=headers)
             started = clock()
-            status = application.get_response(request).status_code
+            response = application.get_response(request)
             best = min(best, (clock() - started) * 1000)
-        print(json.dumps([best, status]), flush=True)
+            status = response.status_code
+            rows = len(json.loads(response.content).get("results", ()))
+        print(json.dumps([best, status, rows]), flush=True)
 
 
 def fill(rows: int) -> tuple[dict[str, str], dict[str, str]]:
@@ -226,11 +228,11 @@ STATEMENTS = (
     'user', 'x', 'x', '', '', '', 'api', '', '', '', {time}, NULL FROM {numbers}
     JOIN events_stream s ON s.kind = 'user' AND s.owner = 'busy' WHERE n <= {rows} / 2""",
     EVENT
-    + """SELECT {instance}, u.organization_id, s.id, 10 + n, 'features.set', 'actions', 'true',
+    + """SELECT {instance}, u.organization_id, s.id, 10 + column1, 'features.set', 'actions', 'true',
     false, false, 'user', 'x', 'x', '', '', '', 'api', '', '', '', {late}, '{run}'
-    FROM {numbers}, events_stream s
+    FROM (VALUES (1), (2), (3), (4), (5)) AS five, events_stream s
     JOIN tenancy_user u ON u.instance_id = {instance} AND u.public_id = s.owner
-    WHERE n <= 5 AND s.kind = 'user' AND s.owner LIKE 'u%'""",
+    WHERE s.kind = 'user' AND s.owner LIKE 'u%'""",
 )
 
 if __name__ == "__main__":

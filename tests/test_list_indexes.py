@@ -75,17 +75,23 @@ def test_list__every_page_of_it__is_read_in_the_order_of_an_index(client, caller
 
 
 @counts_steps
-@pytest.mark.parametrize("order", ["username", "-username"])
+@pytest.mark.parametrize("order", ["username", "-username", "name", "-name", "email", "-email"])
 def test_search__its_last_page__takes_no_more_steps_than_its_first(client, order):
     cast = make_cast()
     names = [f"user{number:04}" for number in range(2000)]
     User.objects.bulk_create(
-        User(instance=cast.instance, organization=cast.acme, public_id=name, username=name)
-        for name in names
+        User(
+            instance=cast.instance,
+            organization=cast.acme,
+            **dict.fromkeys(("public_id", "username", "name"), name),
+            email=f"{name}@x.example",
+        )
+        for name in reversed(names)
     )
     api = RootApi(client, cast)
-    last = User.objects.get(username=names[1900] if order == "username" else names[100])
-    path = f"/api/v1/users?q=user&order={order}"
+    last = User.objects.get(username=names[100] if order.startswith("-") else names[1900])
+    searched = {"username": "q"}.get(order.strip("-"), order.strip("-"))
+    path = f"/api/v1/users?{searched}=user&order={order}"
 
     far = f"{path}&cursor={make_cursor(UserViewSet.orderings[order], order, last)}"
 
