@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 
 from tenancy.identifiers import read_key
-from tenancy.lookups import Sought
+from tenancy.lookups import Tied
 
 Narrow = Callable[[QuerySet[Any]], QuerySet[Any]]
 
@@ -61,7 +61,7 @@ class Ordering:
         in_ties = {f"pk__{step}": key}
         if self.column == "pk":
             return [Q(**in_ties)]
-        same = Q(Sought(F(self.column), value), **in_ties)
+        same = Q(Tied(F(self.column), value), **in_ties)
         return [same, Q(**{f"{self.column}__{step}": value})]
 
 
@@ -97,7 +97,11 @@ def paginate(
     ordering = orderings[name]
     steps = [Q()]
     if cursor := parameters.get("cursor"):
-        steps = ordering.after(*_read_cursor(cursor, _scope(parts[0].model, ordering, name)))
+        model = parts[0].model
+        value, key = _read_cursor(cursor, _scope(model, ordering, name))
+        if ordering.column != "pk":  # a time was written as text
+            value = model._meta.get_field(ordering.column).to_python(value)
+        steps = ordering.after(value, key)
     found: list[Any] = []
     for step in steps:
         if (missing := limit + 1 - len(found)) > 0:

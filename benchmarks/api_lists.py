@@ -7,6 +7,7 @@ from api.pagination import make_cursor
 from api.urls import router
 from api.views.overrides import make_cursor as make_override_cursor
 
+SEARCHES = {"q", "name", "email"}
 FAR = 0.9  # of the list lies before the far page
 RUN = "6a1d5c0e-0000-4000-8000-000000000001"
 # For each filter a value that nearly all rows have, and one that few rows have, far from the start.
@@ -60,7 +61,7 @@ def _paths(prefix: str, view: Any) -> list[tuple[str, str]]:
         for order in orderings:
             by = narrowed | ({"order": order} if order else {})
             asked.append(by)
-            asked.append(by | {"cursor": _far_cursor(prefix, orderings, order)})
+            asked.append(by | {"cursor": _far_cursor(prefix, orderings, order, narrowed)})
     return [
         (
             f"{prefix} " + " ".join("far" if k == "cursor" else f"{k}={v}" for k, v in at.items()),
@@ -70,8 +71,8 @@ def _paths(prefix: str, view: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _far_cursor(prefix: str, orderings: Any, order: str) -> str:
-    """Return the cursor of the page at FAR of a list."""
+def _far_cursor(prefix: str, orderings: Any, order: str, narrowed: dict[str, str]) -> str:
+    """Return the cursor of the page at FAR of a list; of a search, at FAR of what it finds."""
     from access.models import AccessToken, Membership
     from events.models import Event
     from features.models import Feature, UserOverride
@@ -91,5 +92,9 @@ def _far_cursor(prefix: str, orderings: Any, order: str) -> str:
     if prefix == "overrides":
         return make_override_cursor(rows.order_by("feature", "pk")[int(rows.count() * FAR)])
     ordering = orderings[order]
+    if SEARCHES & narrowed.keys():
+        (text,) = narrowed.values()
+        found = rows.filter(**{f"{ordering.column}__prefix": text})
+        rows = found if found.exists() else rows
     row = ordering.apply(rows.all())[int(rows.count() * FAR)]
     return make_cursor(ordering, order, row)

@@ -79,7 +79,7 @@ def answer_requests(tokens: dict[str, str]) -> None:
         for _ in range(times):
             request = factory.get(path, headers=headers)
             started = clock()
-            response = application.get_response(request)
+            response: Any = application.get_response(request)
             best = min(best, (clock() - started) * 1000)
             status = response.status_code
             rows = len(json.loads(response.content).get("results", ()))
@@ -228,8 +228,8 @@ STATEMENTS = (
     'user', 'x', 'x', '', '', '', 'api', '', '', '', {time}, NULL FROM {numbers}
     JOIN events_stream s ON s.kind = 'user' AND s.owner = 'busy' WHERE n <= {rows} / 2""",
     EVENT
-    + """SELECT {instance}, u.organization_id, s.id, 10 + column1, 'features.set', 'actions', 'true',
-    false, false, 'user', 'x', 'x', '', '', '', 'api', '', '', '', {late}, '{run}'
+    + """SELECT {instance}, u.organization_id, s.id, 10 + column1, 'features.set', 'actions',
+    'true', false, false, 'user', 'x', 'x', '', '', '', 'api', '', '', '', {late}, '{run}'
     FROM (VALUES (1), (2), (3), (4), (5)) AS five, events_stream s
     JOIN tenancy_user u ON u.instance_id = {instance} AND u.public_id = s.owner
     WHERE s.kind = 'user' AND s.owner LIKE 'u%'""",

@@ -46,10 +46,21 @@ class Sought(Exact):
     for the few of one role there, though the wider one has both.
     """
 
+    hint = "unlikely({})"  # documented to tell the planner so
+
     def as_sqlite(self, compiler: SQLCompiler, connection: Any) -> Sql:
-        """Return the comparison within what is documented to tell the planner so."""
+        """Return the comparison within the hint."""
         sql, parameters = self.as_sql(compiler, connection)
-        return f"unlikely({sql})", tuple(parameters)
+        return self.hint.format(sql), tuple(parameters)
+
+
+class Tied(Sought):
+    """The same of the column that a list is ordered by, which has an index in just that order.
+
+    Nothing else may find the rows: a search by how that column begins would seem narrower.
+    """
+
+    hint = "likelihood({}, 0.000001)"
 
 
 def holds(column: str, *keys: int | str, finds: bool = True) -> Exact | In:

@@ -78,9 +78,23 @@ class EventViewSet(BulkMixin, ResourceViewSet):
         if "owner" in self.request.query_params:
             parts = [self.rows().filter(stream=stream) for stream in self._streams()]
         else:
-            seen = events_seen_in(self.actor, self.instance, begin=self._begin())
-            parts = [Event.objects.filter(each).select_related("stream") for each in seen]
+            begin = self._begin()
+            seen = events_seen_in(self.actor, self.instance, begin=begin)
+            events = self._around_run() if Level.ORGANIZATION in begin else Event.objects.all()
+            parts = [events.filter(each).select_related("stream") for each in seen]
         return parts or [Event.objects.none()]
+
+    def _around_run(self) -> QuerySet[Event]:
+        """Return the events among which those of the run lie that is asked for, if one is.
+
+        An organization's are found without their run, and it may have been long ago.
+        """
+        if "run" not in self.request.query_params:
+            return Event.objects.all()
+        keys = by_run(Event.objects.all(), self.request.query_params["run"]).values_list("pk")
+        return Event.objects.filter(
+            pk__gte=keys.order_by("pk")[:1], pk__lte=keys.order_by("-pk")[:1]
+        )
 
     def _begin(self) -> list[Level]:
         """Return by the key of which levels the events are found.
