@@ -17,7 +17,15 @@ from access import admin_views, passwords
 from access.actors import Actor
 from access.models import AccessToken, Membership
 from access.permissions import Action, Permission, Resource
-from access.policy import NOTHING, MissingPermission, allows, covered, may_see, visible
+from access.policy import (
+    NOTHING,
+    MissingPermission,
+    allows,
+    covered,
+    is_operator,
+    may_see,
+    visible,
+)
 from access.policy_admin import PolicyAdmin
 from access.services import revoke_token
 from access.sites import actor_of, origin_of, strata_site
@@ -180,7 +188,12 @@ class MembershipAdmin(PolicyAdmin):
         return visible(actor, Level.USER, "user__") & held & self._places(actor)
 
     def _places(self, actor: Actor) -> Q:
-        """Return where the roles lie that the actor can see at all: what begins in an index."""
+        """Return where the roles lie that the actor can see at all: what begins in an index.
+
+        Operators of the system see every instance, and so the roles on it of all whom they see.
+        """
+        if is_operator(actor):
+            return Q()
         found = NOTHING
         for grant in actor.grants:
             if grant.level is Level.SYSTEM:

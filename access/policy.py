@@ -230,7 +230,7 @@ def may_see(actor: Actor, owner: Owner) -> bool:
     That takes a grant; operators of the system see every instance. A user may read the features of
     the owners above through the APIs, but does not find these owners here.
     """
-    if owner.level is Level.INSTANCE and _is_operator(actor):
+    if owner.level is Level.INSTANCE and is_operator(actor):
         return True
     return allows(actor, Permission.on_features(owner.level, Action.READ), owner)
 
@@ -242,7 +242,7 @@ def visible(
 
     ``prefix`` leads from a row to its owner, such as ``user__``; OVERRIDE_PATHS are for overrides.
     """
-    if level is Level.INSTANCE and _is_operator(actor):
+    if level is Level.INSTANCE and is_operator(actor):
         return EVERYTHING
     named = {key: f"{prefix}{path}" for key, path in paths[level].items()}
     return covered(actor, Permission.on_features(level, Action.READ), named)
@@ -352,7 +352,7 @@ def _seen_scopes(actor: Actor) -> list[EventScope]:
     if any(permissions.issuperset(SEEN_IN.values()) for permissions in everywhere):
         return [EventScope(Level.SYSTEM, 1, None)]
     scopes = _scopes(actor, SEEN_IN, IN_ORGANIZATIONS)
-    if _is_operator(actor):
+    if is_operator(actor):
         scopes.append(EventScope(Level.SYSTEM, 1, OF_INSTANCES))
     return scopes
 
@@ -375,5 +375,6 @@ def _any_of(conditions: Iterable[Q]) -> Q:
     return reduce(or_, conditions, NOTHING)
 
 
-def _is_operator(actor: Actor) -> bool:
+def is_operator(actor: Actor) -> bool:
+    """Whether the actor is an operator of the system, who belongs to no instance."""
     return actor.user is not None and actor.user.instance_id is None

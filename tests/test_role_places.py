@@ -19,7 +19,7 @@ from security.services import set_security_settings
 from security.settings import SecuritySettings
 from tenancy.models import Instance, InstanceDomain, Organization, System, User
 from tenancy.services import create_user
-from tests.factories import BY, ORIGIN, make_holder, token_for
+from tests.factories import BY, ORIGIN, make_cast, make_holder, token_for
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +124,15 @@ def test_tenants_list__role_on_the_users_organization__is_written_and_another_is
     call_command("tenants_list", "--type", "user", "--format", "csv", stdout=out)
 
     assert out.getvalue().splitlines()[1].endswith(",ORG_OWNER")
+
+
+def test_roles__operator_with_one_organization__sees_its_peoples_roles_on_the_instance(client):
+    cast = make_cast()
+    operator = User.objects.create_user("operator", public_id="operator", is_staff=True)
+    grant_role(operator, Role.ORG_OWNER, cast.acme, **BY)
+    held = grant_role(cast.bob, Role.IAM_USER_MANAGER, cast.instance, **BY)
+    client.force_login(operator)
+
+    page = client.get(reverse("admin:access_membership_changelist"))
+
+    assert held in page.context["cl"].result_list
